@@ -1,0 +1,151 @@
+// The configuration as the rest of the program sees it: complete, validated, immutable. It is made
+// by config/load.h from the collector's YAML (with our own keys beside the collector's) and never
+// changed afterwards; a new file makes a new Config. Plain values, safe to share between threads.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace fedwave::config {
+
+// Where in the file something was written; line and column count from 1, 0 means "a default".
+struct Position {
+  int line = 0;
+  int column = 0;
+};
+
+// A string that must never be shown. It prints as "<secret>" wherever a configuration is shown.
+struct Secret {
+  std::string value;
+  [[nodiscard]] bool empty() const { return value.empty(); }
+};
+
+// One glob of a filter list, after the collector's split at commas; known to be valid.
+struct Pattern {
+  std::string text;
+  Position where;
+};
+
+using PatternList = std::vector<Pattern>;
+using TagPatterns = std::map<std::string, PatternList>;  // tag key (exact) -> globs for its value
+using Tags = std::map<std::string, std::string>;
+
+// An absent list and an empty one are the same thing, as in the collector.
+struct FilterRules {
+  PatternList metric_allow;
+  PatternList metric_deny;
+  TagPatterns metric_tag_allow;
+  TagPatterns metric_tag_deny;
+  PatternList tag_include;
+  PatternList tag_exclude;
+  // Keys, not globs: kept by tagInclude/tagExclude and by the limit of tags, whatever else happens.
+  std::vector<std::string> tag_guarantee;
+
+  [[nodiscard]] bool empty() const {
+    return metric_allow.empty() && metric_deny.empty() && metric_tag_allow.empty() &&
+           metric_tag_deny.empty() && tag_include.empty() && tag_exclude.empty() &&
+           tag_guarantee.empty();
+  }
+};
+
+// Every place at which a prefix/suffix overlap matters: `a.*.b` matching `a.b` as the collector's
+// engine has it (top-level key globCompat: overlap).
+enum class GlobCompat : std::uint8_t { Documented, Overlap };
+
+struct Tls {
+  std::string ca_file;
+  std::string cert_file;
+  std::string key_file;
+  std::string server_name;
+  bool insecure_skip_verify = false;
+};
+
+struct HttpOptions {
+  Secret bearer_token;            // beats the file
+  std::string bearer_token_file;  // read again when it changes
+  std::string basic_username;
+  Secret basic_password;
+  std::string basic_password_file;
+  std::map<std::string, Secret> headers;
+  Secret proxy_url;  // may carry user:password
+  bool follow_redirects = true;
+  Tls tls;
+};
+
+struct SourceLimits {
+  std::int64_t body_bytes = std::int64_t{4} << 30;  // after decompression
+  std::int64_t line_bytes = std::int64_t{1} << 20;
+  std::int64_t labels = 256;         // of one series
+  std::int64_t samples = 5'000'000;  // of one scrape
+};
+
+enum class Repeats : std::uint8_t { Suppress, Send };
+enum class Addresses : std::uint8_t { Each, One };
+
+struct Source {
+  std::string name;  // unique among the sources; the URL where the file names none
+  std::string url;   // with every match[] in its query, percent-encoded where needed
+  std::string prefix;
+  std::string source;  // Wavefront's "source" of the points
+  Tags tags;
+  FilterRules filters;
+  bool convert_histograms = false;
+  bool omit_bucket_suffix = false;
+  bool honor_timestamps = true;
+  Repeats repeats = Repeats::Suppress;
+  Addresses addresses = Addresses::Each;  // each address of a host name is scraped
+  std::int64_t interval_ms = 60'000;
+  std::int64_t timeout_ms = 60'000;  // never above the interval unless the file says so
+  HttpOptions http;
+  SourceLimits limits;
+  Position where;
+};
+
+enum class SinkKind : std::uint8_t { ProxyHttp, ProxyTcp, Direct, Stdout };
+
+// Wavefront's limits for one point; a point beyond them is repaired or dropped, and counted.
+struct PointLimits {
+  std::int64_t name_bytes = 256;
+  std::int64_t source_bytes = 128;
+  std::int64_t tags = 20;
+  std::int64_t tag_key_bytes = 64;
+  std::int64_t tag_value_bytes = 255;
+};
+
+struct Sink {
+  std::string name;  // unique; "proxy host:port", "direct https://…", "stdout" unless the file names it
+  SinkKind kind = SinkKind::ProxyHttp;
+  std::string url;   // ProxyHttp and Direct: where to POST, without the query
+  std::string host;  // ProxyTcp
+  std::uint16_t port = 2878;
+  Secret token;
+  std::string token_file;
+  std::string prefix;
+  Tags tags;
+  FilterRules filters;
+  std::vector<std::string> tag_priority;  // keys kept first when a point has too many tags
+  PointLimits limits;
+  std::int64_t batch_points = 10'000;
+  std::int64_t spool_bytes = std::int64_t{64} << 20;  // of the queue in memory
+  bool gzip = true;
+  std::int64_t request_timeout_ms = 20'000;
+  std::int64_t connect_timeout_ms = 5'000;
+  std::string proxy_url;
+  Tls tls;
+  Position where;
+};
+
+struct Config {
+  std::string file;
+  std::string cluster_name = "k8s-cluster";
+  std::int64_t flush_interval_ms = 30'000;
+  std::int64_t shutdown_grace_ms = 20'000;
+  GlobCompat glob_compat = GlobCompat::Documented;
+  std::vector<Source> sources;
+  std::vector<Sink> sinks;
+};
+
+}  // namespace fedwave::config

@@ -1,0 +1,57 @@
+// Decides which points pass and which tags stay, by the collector's seven lists (and the deprecated
+// names of four of them). Built once from FilterRules, then immutable and shared by threads; the
+// only user of RE2's set matching. Every list is one match, never a loop over patterns: exact,
+// prefix, suffix and contains patterns are settled first, what remains is one RE2::Set.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "config/config.h"
+#include "sinks/point.h"
+
+namespace fedwave::relay {
+
+// Which rule decided, in the order of evaluation.
+enum class FilterVerdict : std::uint8_t {
+  Kept,
+  NotInAllowList,      // metricAllowList is there and no pattern matches the name
+  DenyList,            // metricDenyList
+  NotInTagAllowList,   // metricTagAllowList is there and no key's value matches
+  TagDenyList,         // metricTagDenyList
+};
+inline constexpr std::size_t kFilterVerdictCount = 5;
+const char* filter_verdict_name(FilterVerdict verdict);  // snake_case, for counters
+
+struct FilterDecision {
+  FilterVerdict verdict = FilterVerdict::Kept;
+  // The pattern that decided: of the allow list when kept, of the deny list when dropped. Null when
+  // no single pattern did (no list, or nothing matched). Lives as long as the Filter.
+  const config::Pattern* pattern = nullptr;
+  // The tag key whose list decided, for the tag lists; empty otherwise.
+  std::string_view tag_key;
+};
+
+class Filter {
+ public:
+  explicit Filter(const config::FilterRules& rules,
+                  config::GlobCompat compat = config::GlobCompat::Documented);
+  ~Filter();
+  Filter(Filter&&) noexcept;
+  Filter& operator=(Filter&&) noexcept;
+
+  // `name` is the dotted name with its prefix. Thread-safe.
+  [[nodiscard]] FilterDecision decide(std::string_view name, const sinks::PointTags& tags) const;
+
+  // Applies tagInclude, tagExclude and the guarantee. Thread-safe.
+  void prune(sinks::PointTags& tags) const;
+  [[nodiscard]] bool keeps_tag(std::string_view key) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<const Impl> impl_;
+};
+
+}  // namespace fedwave::relay
