@@ -98,7 +98,7 @@ struct Source {
   Repeats repeats = Repeats::Suppress;
   Addresses addresses = Addresses::Each;  // each address of a host name is scraped
   std::int64_t interval_ms = 60'000;
-  std::int64_t timeout_ms = 60'000;  // never above the interval unless the file says so
+  std::int64_t timeout_ms = 60'000;  // never above the interval
   HttpOptions http;
   SourceLimits limits;
   Position where;

@@ -1,6 +1,6 @@
 // Reads a configuration file: YAML -> raw values -> validated Config. All problems of a file are
-// found in one run. load.cpp is the only user of yaml-cpp; pure functions apart from reading the
-// files they are told to, any thread.
+// found in one run. yaml.cpp is the only user of yaml-cpp. Apart from reading the file, and
+// looking whether the files that it names are there, these are pure functions; any thread.
 #pragma once
 
 #include <functional>
@@ -36,7 +36,8 @@ Environment process_environment();
 LoadResult load_file(const std::string& path, const Environment& environment);
 
 // As load_file, for text that is already there; `file` is the name shown in problems.
-LoadResult load_text(const std::string& file, std::string_view yaml, const Environment& environment);
+LoadResult load_text(const std::string& file, std::string_view yaml,
+                     const Environment& environment);
 
 // One line without a newline: "file:12:7: error: …; …".
 std::string format_problem(const std::string& file, const Problem& problem);

@@ -1,19 +1,20 @@
-// The Prometheus text format 0.0.4, cut for speed: a page is fed in chunks of any size, every sample
-// line is cut from its end backwards into series, value and timestamp, and only a series that the
-// receiver does not know yet is parsed into name and labels. A malformed line harms itself alone.
+// The Prometheus text format 0.0.4, cut for speed: a page is fed in chunks of any size, every
+// sample line is cut from its end backwards into series, value and timestamp, and only a series
+// that the receiver does not know yet is parsed into name and labels. A malformed line harms itself
+// alone.
 //
 // TextPage owns nothing but its carry-over; one thread. Views handed out are good until the handler
-// returns. What is accepted follows Prometheus's scraper (see tests/unit/parsers/text_parser_test.cpp
-// for the table), with leading blanks stripped.
+// returns. What is accepted follows Prometheus's scraper (see
+// tests/unit/parsers/text_parser_test.cpp for the table), with leading blanks stripped.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "parsers/family_kinds.h"
 #include "parsers/sample.h"
 
 namespace fedwave::parsers {
@@ -27,18 +28,18 @@ enum class Malformed : std::uint8_t {
   MissingQuote,
   UnterminatedString,
   UnterminatedLabels,
-  BadSeparator,        // ",,", leading comma, missing comma that Prometheus would not take
+  BadSeparator,  // ",,", leading comma, missing comma that Prometheus would not take
   DuplicateLabel,
-  NameLabel,           // __name__ beside a name, or two names
+  NameLabel,  // __name__ beside a name, or two names
   MissingName,
   InvalidUtf8,
   MissingValue,
   BadValue,
   ValueOverflow,
   BadTimestamp,
-  TrailingText,        // anything after the timestamp
+  TrailingText,  // anything after the sample's end
   CarriageReturn,
-  BadType,             // a TYPE line that Prometheus would refuse
+  BadType,  // a TYPE line that Prometheus would refuse
   BadHelp,
   ByteOrderMark,
   LineTooLong,
@@ -74,6 +75,8 @@ class SampleHandler {
 
 class TextPage {
  public:
+  // A line longer than `line_bytes_max` is skipped and counted once; so is a sample that spans
+  // lines and would grow beyond it. Memory stays within a few times that number.
   TextPage(SampleHandler& handler, std::size_t line_bytes_max);
 
   // Takes any part of the page; calls the handler for every line completed by it.
@@ -86,8 +89,34 @@ class TextPage {
   [[nodiscard]] bool line_limit_exceeded() const { return line_limit_exceeded_; }
 
  private:
+  void keep_tail(std::string_view part);
+  void skip_line_of(std::string_view last_part);
+  void take_line(std::string_view line, std::uint64_t number);
+  [[nodiscard]] bool read_line(std::string_view line, std::uint64_t number);
+  [[nodiscard]] Malformed read_sample(std::string_view text, std::uint64_t number);
+  [[nodiscard]] Malformed hand_over(SampleLineView& sample, std::uint64_t number);
+  [[nodiscard]] Malformed read_comment(std::string_view text);
+  [[nodiscard]] Malformed cut_forwards(std::string_view text, SampleLineView& sample);
+  void refuse(std::string_view line, std::uint64_t number, Malformed reason);
+
+  void extend_held_line(std::string_view line);
+  void give_up_held_line();
+
+  SampleHandler& handler_;
+  const std::size_t line_bytes_max_;
+  FamilyKinds families_;
+  SeriesBuffer series_;  // for lines that need a look inside
+
   std::uint64_t line_number_ = 0;
   bool line_limit_exceeded_ = false;
+  bool is_skipping_ = false;  // within a line that is too long
+  std::string carry_;         // the beginning of a line whose end has not arrived
+
+  // Whole lines, joined by newlines, of which the first leaves a quoted string open: they are one
+  // sample if the string ends in time, else lines of their own.
+  std::string held_;
+  std::size_t held_lines_ = 0;
+  std::uint64_t held_number_ = 0;  // of the first
 };
 
 }  // namespace fedwave::parsers

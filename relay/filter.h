@@ -1,7 +1,8 @@
 // Decides which points pass and which tags stay, by the collector's seven lists (and the deprecated
-// names of four of them). Built once from FilterRules, then immutable and shared by threads; the
-// only user of RE2's set matching. Every list is one match, never a loop over patterns: exact,
-// prefix, suffix and contains patterns are settled first, what remains is one RE2::Set.
+// names of four of them). Built once from FilterRules, whose patterns are valid, then immutable and
+// shared by threads; the only user of RE2's set matching. A list is one match, not a loop over its
+// patterns: exact, prefix, suffix and contains patterns are settled by look-ups, what remains is
+// one RE2::Set, or, for a list too large for a set, one RE2 after the other.
 #pragma once
 
 #include <cstddef>
@@ -17,18 +18,19 @@ namespace fedwave::relay {
 // Which rule decided, in the order of evaluation.
 enum class FilterVerdict : std::uint8_t {
   Kept,
-  NotInAllowList,      // metricAllowList is there and no pattern matches the name
-  DenyList,            // metricDenyList
-  NotInTagAllowList,   // metricTagAllowList is there and no key's value matches
-  TagDenyList,         // metricTagDenyList
+  NotInAllowList,     // metricAllowList is there and no pattern matches the name
+  DenyList,           // metricDenyList
+  NotInTagAllowList,  // metricTagAllowList has a key, and no key's value matches
+  TagDenyList,        // metricTagDenyList
 };
 inline constexpr std::size_t kFilterVerdictCount = 5;
 const char* filter_verdict_name(FilterVerdict verdict);  // snake_case, for counters
 
 struct FilterDecision {
   FilterVerdict verdict = FilterVerdict::Kept;
-  // The pattern that decided: of the allow list when kept, of the deny list when dropped. Null when
-  // no single pattern did (no list, or nothing matched). Lives as long as the Filter.
+  // The pattern that decided, the first in the file that matches: of the allow list when kept (of
+  // the tag allow list when there is no other), of the deny list when dropped. Null when no single
+  // pattern did (no list, or nothing matched). Lives as long as the Filter.
   const config::Pattern* pattern = nullptr;
   // The tag key whose list decided, for the tag lists; empty otherwise.
   std::string_view tag_key;
@@ -42,7 +44,8 @@ class Filter {
   Filter(Filter&&) noexcept;
   Filter& operator=(Filter&&) noexcept;
 
-  // `name` is the dotted name with its prefix. Thread-safe.
+  // `name` is the dotted name with its prefix. A tag with an empty value is as good as absent.
+  // Thread-safe.
   [[nodiscard]] FilterDecision decide(std::string_view name, const sinks::PointTags& tags) const;
 
   // Applies tagInclude, tagExclude and the guarantee. Thread-safe.

@@ -2,7 +2,8 @@
 // reject and refusing what cannot be repaired. A metric line is
 //     "name" VALUE TIMESTAMP source="…" "key"="value"…\n
 // so a series is rendered once as the text before the value and the text after the timestamp.
-// Pure functions, any thread.
+// Lengths are counted in bytes before escaping: the receiver counts characters after unescaping, so
+// what passes here passes there. Pure functions, any thread.
 #pragma once
 
 #include <array>
@@ -10,9 +11,9 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <string_view>
 #include <variant>
 
+#include "sinks/number_format.h"
 #include "sinks/point.h"
 
 namespace fedwave::sinks {
@@ -24,18 +25,20 @@ const char* rejection_name(Rejection rejection);  // snake_case, for counters
 
 // What was changed so that the backend takes the point.
 enum class Repair : std::uint8_t {
-  TagsOverLimit,       // tags removed, the least important first
-  TagKeyTooLong,       // the tag is removed
-  TagValueTruncated,   // cut and ended with a hash, so that different values stay different
-  TagValueBlank,       // nothing left after trimming: the tag is removed
-  TrailingBackslash,   // would swallow the closing quote: replaced by '/'
-  SourceTagRenamed,    // tag "source" would replace the point's source: "_source"
-  TagKeyCollision,     // two keys became one by sanitising: the first is kept
-  SourceTruncated,
-  TimestampOutOfRange, // not within the proxy's -8760 h … +24 h: the scrape's start instead
+  TagsOverLimit,        // tags removed, the least important first
+  TagKeyTooLong,        // the tag is removed
+  TagValueTruncated,    // cut and ended with a hash, so that different values stay different
+  TagValueBlank,        // nothing left after trimming, or no key: the tag is removed
+  TrailingBackslash,    // would swallow the closing quote: replaced by '/'
+  SourceTagRenamed,     // tag "source" would replace the point's source: "_source"
+  TagKeyCollision,      // two keys became one by sanitising: the first is kept
+  SourceTruncated,      // as TagValueTruncated
+  TimestampOutOfRange,  // not within the proxy's -8760 h … +24 h: the scrape's start instead
+  ControlCharacter,     // in a value, other than tab and newline: replaced by a space
+  CentroidsMerged,      // a distribution of more than kCentroidsMax: neighbours are merged
 };
-inline constexpr std::size_t kRepairCount = 9;
-const char* repair_name(Repair repair);
+inline constexpr std::size_t kRepairCount = 11;
+const char* repair_name(Repair repair);  // snake_case, for counters
 using RepairCounts = std::array<std::uint32_t, kRepairCount>;
 
 struct LineLimits {
@@ -61,22 +64,20 @@ std::variant<RenderedSeries, RenderRejected> render_series(const Point& point,
                                                            const LineLimits& limits,
                                                            std::span<const std::string> keep_first);
 
-// Appends the shortest decimal that reads back as `value`, without an exponent. `value` is finite.
-void append_value(std::string& out, double value);
-
-// True when `text` (a valid number) is already what the wire wants, so that it can be copied:
-// plain decimal, canonical, at most 17 significant digits.
-bool is_wire_number(std::string_view text);
-
 // One centroid of a distribution: `count` observations with the mean `value`.
 struct Centroid {
   double value = 0;
   std::int64_t count = 0;
 };
 
-// `!M TIMESTAMP #count mean… "name" source=… tags\n`. Equal means are merged, zero counts left out,
-// the means ascend; nothing is appended and false returned when no centroid is left.
+inline constexpr std::size_t kCentroidsMax = 100;  // the receiver refuses more
+
+// `!M TIMESTAMP #count mean… "name" source=… tags\n`. Equal means are merged, counts below one and
+// means that are not finite left out, the means ascend. Above kCentroidsMax neighbours are merged
+// evenly along the scale, which keeps the total count and the mean; that is counted in `repairs`,
+// which may be null. Nothing is appended and false returned when no centroid is left.
 bool append_distribution(std::string& out, std::int64_t timestamp_s,
-                         std::span<const Centroid> centroids, const RenderedSeries& series);
+                         std::span<const Centroid> centroids, const RenderedSeries& series,
+                         RepairCounts* repairs = nullptr);
 
 }  // namespace fedwave::sinks

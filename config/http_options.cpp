@@ -1,0 +1,170 @@
+// Reads `httpConfig` and `tls_config`: credentials, files and proxies.
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "config/sections.h"
+#include "config/url.h"
+
+namespace fedwave::config {
+namespace {
+
+bool has_control_character(std::string_view text) {
+  return std::any_of(text.begin(), text.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7F;
+  });
+}
+
+bool is_header_name(std::string_view name) {
+  constexpr std::string_view kSpecial = "!#$%&'*+-.^_`|~";
+  return !name.empty() && std::all_of(name.begin(), name.end(), [kSpecial](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kSpecial.find(c) != std::string_view::npos;
+  });
+}
+
+// Expands the variables of a secret and refuses what could break out of a header.
+bool finish_secret(std::string& text, std::string_view key, Position where, Reading& reading) {
+  if (!expand_environment(text, where, reading.environment, reading.problems)) return false;
+  // Secrets made with `echo` end with a line break that nobody sees.
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  if (!has_control_character(text)) return true;
+  reading.problems.error(where, in_quotes(key) + " holds a line break or another control character",
+                         "write it on one line");
+  return false;
+}
+
+void read_headers(const Node* node, std::map<std::string, Secret>& headers, Reading& reading) {
+  if (node == nullptr) return;
+  Fields fields(node, "headers", reading.problems);
+  if (node->kind != Node::Kind::Map) return;
+  for (const Node::Entry& entry : merged_entries(*node, reading.problems)) {
+    const std::string& name = entry.key->text;
+    Secret value;
+    if (!is_header_name(name)) {
+      reading.problems.error(entry.key->where, in_quotes(name) + " cannot be the name of a header");
+    }
+    if (read_secret(fields, name, value, reading)) headers[name] = std::move(value);
+  }
+}
+
+void read_basic_auth(const Node* node, HttpOptions& options, Reading& reading) {
+  if (node == nullptr) return;
+  Fields fields(node, "basic_auth", reading.problems);
+  Secret username;
+  if (read_secret(fields, "username", username, reading)) options.basic_username = username.value;
+  const bool has_password = read_secret(fields, "password", options.basic_password, reading);
+  const bool has_file = read_path(fields, "password_file", options.basic_password_file,
+                                  Severity::Error, reading.problems);
+  if (has_password && has_file) {
+    reading.problems.warning(fields.where("password_file"),
+                             "\"password_file\" is not read where \"password\" stands beside it",
+                             "remove one of the two");
+    options.basic_password_file.clear();
+  }
+  fields.done();
+}
+
+void check_credentials(Fields& fields, HttpOptions& options, bool has_basic, Problems& problems) {
+  if (!options.bearer_token.empty() && !options.bearer_token_file.empty()) {
+    problems.warning(fields.where("bearer_token_file"),
+                     "\"bearer_token_file\" is not read where \"bearer_token\" stands beside it",
+                     "remove one of the two");
+    options.bearer_token_file.clear();
+  }
+  const bool has_bearer = !options.bearer_token.empty() || !options.bearer_token_file.empty();
+  if (has_bearer && has_basic) {
+    problems.error(fields.where("basic_auth"), "a bearer token and basic_auth exclude one another",
+                   "remove one of the two");
+  }
+}
+
+}  // namespace
+
+bool read_secret(Fields& fields, std::string_view key, Secret& secret, Reading& reading) {
+  std::string text;
+  if (!fields.text(key, text)) return false;
+  if (!finish_secret(text, key, fields.where(key), reading)) return false;
+  secret.value = std::move(text);
+  return true;
+}
+
+bool read_path(Fields& fields, std::string_view key, std::string& path, Severity severity,
+               Problems& problems) {
+  if (!fields.text(key, path) || path.empty()) return false;
+  check_file(key, path, fields.where(key), severity, problems);
+  return true;
+}
+
+void check_file(std::string_view key, const std::string& path, Position where, Severity severity,
+                Problems& problems) {
+  std::error_code error;
+  const bool is_folder = std::filesystem::is_directory(path, error);
+  if (!is_folder && ::access(path.c_str(), R_OK) == 0) return;
+  const bool is_there = std::filesystem::exists(path, error);
+  const std::string what = in_quotes(key) + ": " + in_quotes(path) +
+                           (is_folder  ? " is a folder"
+                            : is_there ? " cannot be read"
+                                       : " does not exist");
+  if (severity == Severity::Error) {
+    problems.error(where, what, "name a file that is there, or remove the key");
+  } else {
+    problems.warning(where, what, "inside a pod it usually does");
+  }
+}
+
+bool read_proxy_url(Fields& fields, std::string_view key, Secret& proxy_url, Reading& reading) {
+  constexpr const char* kExample = "write http://host:port";
+  const Node* node = fields.get(key);
+  if (node != nullptr && node->kind != Node::Kind::Scalar) {
+    wrong_kind(*node, key, "a URL", kExample, reading.problems);
+    return false;
+  }
+  if (!read_secret(fields, key, proxy_url, reading) || proxy_url.empty()) return false;
+  const auto url = parse_url(proxy_url.value);
+  if (url) return true;
+  reading.problems.error(fields.where(key), in_quotes(key) + " " + url.error().message);
+  return false;
+}
+
+Tls read_tls(const Node* node, Problems& problems) {
+  Tls tls;
+  Fields fields(node, "tls_config", problems);
+  read_path(fields, "ca_file", tls.ca_file, Severity::Error, problems);
+  const bool has_cert = read_path(fields, "cert_file", tls.cert_file, Severity::Error, problems);
+  const bool has_key = read_path(fields, "key_file", tls.key_file, Severity::Error, problems);
+  if (has_cert != has_key) {
+    problems.error(
+        fields.where(has_cert ? "cert_file" : "key_file"),
+        has_cert ? "\"cert_file\" without \"key_file\"" : "\"key_file\" without \"cert_file\"",
+        "write both or neither");
+  }
+  fields.text("server_name", tls.server_name);
+  fields.boolean("insecure_skip_verify", tls.insecure_skip_verify);
+  fields.done();
+  return tls;
+}
+
+HttpOptions read_http_options(const Node* node, Reading& reading) {
+  HttpOptions options;
+  Fields fields(node, "httpConfig", reading.problems);
+  read_secret(fields, "bearer_token", options.bearer_token, reading);
+  // The usual one exists only inside a pod; people check their files elsewhere.
+  read_path(fields, "bearer_token_file", options.bearer_token_file, Severity::Warning,
+            reading.problems);
+  const Node* basic_auth = fields.get("basic_auth");
+  read_basic_auth(basic_auth, options, reading);
+  check_credentials(fields, options, basic_auth != nullptr, reading.problems);
+  read_headers(fields.get("headers"), options.headers, reading);
+  read_proxy_url(fields, "proxy_url", options.proxy_url, reading);
+  fields.boolean("follow_redirects", options.follow_redirects);
+  options.tls = read_tls(fields.get("tls_config"), reading.problems);
+  fields.done();
+  return options;
+}
+
+}  // namespace fedwave::config

@@ -1,0 +1,239 @@
+#include "config/load.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <utility>
+
+#include "config/manifest.h"
+#include "config/sections.h"
+#include "config/yaml.h"
+#include "relay/base/duration.h"
+#include "relay/base/file.h"
+
+namespace fedwave::config {
+namespace {
+
+constexpr std::size_t kFileBytesMax = std::size_t{4} << 20;
+constexpr std::int64_t kFlushIntervalMinMs = 5000;
+
+constexpr std::string_view kSourcesLeftAside[] = {"kubernetes_source",
+                                                  "kubernetes_cadvisor_source",
+                                                  "kubernetes_state_source",
+                                                  "telegraf_sources",
+                                                  "systemd_source",
+                                                  "internal_stats_source",
+                                                  "kubernetes_control_plane_source"};
+constexpr std::string_view kTopLevelLeftAside[] = {"discovery", "enableDiscovery", "events",
+                                                   "enableEvents"};
+
+LoadResult failure(Problem problem) {
+  LoadResult result;
+  result.problems.push_back(std::move(problem));
+  return result;
+}
+
+class ConfigReader {
+ public:
+  ConfigReader(const Node& root, const Environment& environment, Problems& problems)
+      : fields_(&root, "a configuration", problems),
+        problems_(problems),
+        reading_{problems, environment, left_aside_} {}
+
+  Config read() {
+    fields_.text("clusterName", config_.cluster_name);
+    if (fields_.duration("flushInterval", config_.flush_interval_ms) &&
+        config_.flush_interval_ms < kFlushIntervalMinMs) {
+      problems_.error(fields_.where("flushInterval"), "\"flushInterval\" is below 5s",
+                      "write 5s or more");
+    }
+    SourceDefaults defaults;
+    positive_duration("defaultCollectionInterval", defaults.interval_ms);
+    std::int64_t request_timeout_ms = Sink().request_timeout_ms;
+    positive_duration("sinkExportDataTimeout", request_timeout_ms);
+    fields_.boolean("omitBucketSuffix", defaults.omit_bucket_suffix);
+    defaults.convert_histograms = read_experimental();
+    read_own_keys();
+    read_source_section(fields_.get("sources"), defaults);
+    read_sink_section(fields_.get("sinks"), request_timeout_ms);
+    for (const std::string_view key : kTopLevelLeftAside) leave_aside(fields_, key, "");
+    fields_.done();
+    left_aside_.report(problems_);
+    return std::move(config_);
+  }
+
+ private:
+  void positive_duration(std::string_view key, std::int64_t& duration_ms) {
+    std::int64_t written_ms = 0;
+    if (!fields_.duration(key, written_ms)) return;
+    if (written_ms > 0) {
+      duration_ms = written_ms;
+    } else {
+      problems_.error(fields_.where(key), in_quotes(key) + " has to be above 0",
+                      "write for example 60s, or remove the key");
+    }
+  }
+
+  // Whether histograms are to be converted everywhere.
+  bool read_experimental() {
+    static constexpr std::string_view kConversion = "histogram-conversion";
+    std::vector<std::string> features;
+    fields_.words("experimental", features);
+    for (const std::string& feature : features) {
+      if (feature == kConversion) continue;
+      problems_.warning(fields_.where("experimental"), "unknown experiment " + in_quotes(feature),
+                        did_you_mean(feature, {kConversion}));
+    }
+    return std::find(features.begin(), features.end(), kConversion) != features.end();
+  }
+
+  void read_own_keys() {
+    fields_.choice<GlobCompat>(
+        "globCompat", config_.glob_compat,
+        {{"documented", GlobCompat::Documented}, {"overlap", GlobCompat::Overlap}});
+    if (fields_.duration("shutdownGrace", config_.shutdown_grace_ms) &&
+        config_.shutdown_grace_ms < 0) {
+      problems_.error(fields_.where("shutdownGrace"), "\"shutdownGrace\" is below 0",
+                      "write for example 20s");
+    }
+  }
+
+  void read_source_section(const Node* node, const SourceDefaults& defaults) {
+    constexpr const char* kAdvice = "write sources: with prometheus_sources: below it";
+    if (node == nullptr) {
+      problems_.error(fields_.where("sources"), "there are no sources", kAdvice);
+      return;
+    }
+    Fields sources(node, "sources", problems_);
+    const Node* list = sources.get("prometheus_sources");
+    for (const std::string_view key : kSourcesLeftAside) leave_aside(sources, key, "sources.");
+    sources.done();
+    if (list != nullptr) config_.sources = read_sources(*list, defaults, reading_);
+    if (node->kind == Node::Kind::Map &&
+        (list == nullptr || (list->kind == Node::Kind::List && list->items.empty()))) {
+      problems_.error(list == nullptr ? node->where : list->where,
+                      "there are no prometheus_sources, and no other kind is read",
+                      "add prometheus_sources: with a \"- url: …\" below it");
+    }
+  }
+
+  void read_sink_section(const Node* node, std::int64_t request_timeout_ms) {
+    if (node == nullptr) {
+      problems_.error(fields_.where("sinks"), "there are no sinks",
+                      "add sinks: with \"- proxyAddress: wavefront-proxy:2878\" below it");
+      return;
+    }
+    // A file that also serves the collector has patterns here for names that fedwave never sees.
+    const bool names_have_underscores =
+        !left_aside_.empty() ||
+        std::any_of(config_.sources.begin(), config_.sources.end(), [](const Source& source) {
+          return source.prefix.find('_') != std::string::npos;
+        });
+    config_.sinks = read_sinks(*node, request_timeout_ms, names_have_underscores, reading_);
+  }
+
+  void leave_aside(Fields& fields, std::string_view key, std::string_view prefix) {
+    if (!fields.present(key)) return;
+    left_aside_.add(fields.key_where(key), std::string(prefix) + std::string(key));
+  }
+
+  Fields fields_;
+  Problems& problems_;
+  LeftAside left_aside_;
+  Reading reading_;
+  Config config_;
+};
+
+// What the file says once it is a tree: a configuration, or a ConfigMap around one.
+std::optional<Config> read_root(const Node& root, const Environment& environment,
+                                Problems& problems) {
+  if (root.kind != Node::Kind::Map) {
+    problems.error(root.where, "a configuration is a map, not " + std::string(kind_name(root)),
+                   "begin with \"clusterName: …\", \"sinks:\" and \"sources:\"");
+    return std::nullopt;
+  }
+  return ConfigReader(root, environment, problems).read();
+}
+
+std::optional<Config> read_text(std::string_view text, const Environment& environment,
+                                Problems& problems) {
+  constexpr const char* kStart = "begin with \"sinks:\" and \"sources:\"";
+  const Document document = parse_yaml(text, {}, problems);
+  if (problems.has_errors()) return std::nullopt;
+  if (document.root == nullptr || document.root->kind == Node::Kind::Null) {
+    problems.error({}, "the file is empty", kStart);
+    return std::nullopt;
+  }
+  if (!is_manifest(*document.root)) return read_root(*document.root, environment, problems);
+  const auto embedded = embedded_document(*document.root, text, problems);
+  if (!embedded) return std::nullopt;
+  const Document inner = parse_yaml(embedded->text, embedded->origin, problems);
+  if (problems.has_errors()) return std::nullopt;
+  if (inner.root == nullptr || inner.root->kind == Node::Kind::Null) {
+    problems.error(document.root->where, "the ConfigMap's configuration is empty", kStart);
+    return std::nullopt;
+  }
+  return read_root(*inner.root, environment, problems);
+}
+
+}  // namespace
+
+void LeftAside::add(Position where, std::string name) {
+  const bool is_known = std::any_of(names_.begin(), names_.end(),
+                                    [&name](const auto& known) { return known.second == name; });
+  if (!is_known) names_.emplace_back(where, std::move(name));
+}
+
+void LeftAside::report(Problems& problems) const {
+  if (names_.empty()) return;
+  auto sorted = names_;
+  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    return std::pair(a.first.line, a.first.column) < std::pair(b.first.line, b.first.column);
+  });
+  std::vector<std::string_view> names;
+  for (const auto& [where, name] : sorted) names.emplace_back(name);
+  problems.warning(sorted.front().first,
+                   "fedwave does not have these and leaves them aside: " + joined(names));
+}
+
+Environment process_environment() {
+  return [](std::string_view name) -> std::optional<std::string> {
+    const char* value = std::getenv(std::string(name).c_str());
+    if (value == nullptr) return std::nullopt;
+    return std::string(value);
+  };
+}
+
+LoadResult load_file(const std::string& path, const Environment& environment) {
+  const auto text = base::read_file(path, kFileBytesMax);
+  if (!text) return failure({Severity::Error, {}, text.error().message, ""});
+  return load_text(path, *text, environment);
+}
+
+LoadResult load_text(const std::string& file, std::string_view yaml,
+                     const Environment& environment) {
+  if (yaml.size() > kFileBytesMax) {
+    return failure({Severity::Error, {}, "the file is larger than 4 MiB", "is it the right file?"});
+  }
+  Problems problems;
+  LoadResult result;
+  result.config = read_text(yaml, environment, problems);
+  if (problems.has_errors()) result.config.reset();
+  if (result.config) result.config->file = file;
+  result.problems = problems.take();
+  return result;
+}
+
+std::string format_problem(const std::string& file, const Problem& problem) {
+  std::string line = file;
+  if (problem.where.line > 0) {
+    line += ":" + std::to_string(problem.where.line) + ":" + std::to_string(problem.where.column);
+  }
+  line += problem.severity == Severity::Error ? ": error: " : ": warning: ";
+  line += problem.what;
+  if (!problem.advice.empty()) line += "; " + problem.advice;
+  std::replace(line.begin(), line.end(), '\n', ' ');
+  return line;
+}
+
+}  // namespace fedwave::config

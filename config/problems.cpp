@@ -1,0 +1,120 @@
+#include "config/problems.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <utility>
+
+namespace fedwave::config {
+namespace {
+
+constexpr std::size_t kProblemsMax = 1000;
+constexpr std::size_t kShownBytesMax = 120;
+constexpr std::size_t kEditsMax = 2;
+constexpr std::size_t kSuggestedBytesMax = 64;  // no key of ours is longer
+
+// Lower case without '_' and '-': bearerToken, bearer_token and BEARER-TOKEN are the same word.
+std::string plain_word(std::string_view word) {
+  std::string plain;
+  for (const char c : word) {
+    if (c == '_' || c == '-') continue;
+    plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return plain;
+}
+
+std::size_t edit_distance(std::string_view from, std::string_view to) {
+  std::vector<std::size_t> row(to.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i + 1;
+    for (std::size_t j = 0; j < to.size(); ++j) {
+      const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+void Problems::error(Position where, std::string what, std::string advice) {
+  add(Severity::Error, where, std::move(what), std::move(advice));
+}
+
+void Problems::warning(Position where, std::string what, std::string advice) {
+  add(Severity::Warning, where, std::move(what), std::move(advice));
+}
+
+bool Problems::full() const {
+  return problems_.size() > kProblemsMax;
+}
+
+void Problems::add(Severity severity, Position where, std::string what, std::string advice) {
+  has_errors_ = has_errors_ || severity == Severity::Error;
+  if (full() || !seen_.emplace(where.line, where.column, what).second) {
+    return;
+  }
+  if (problems_.size() == kProblemsMax) {
+    what = "there are more problems than these " + std::to_string(kProblemsMax);
+    advice = "correct some and check again";
+  }
+  problems_.push_back({severity, where, std::move(what), std::move(advice)});
+}
+
+std::vector<Problem> Problems::take() {
+  std::stable_sort(problems_.begin(), problems_.end(), [](const Problem& a, const Problem& b) {
+    return std::pair(a.where.line, a.where.column) < std::pair(b.where.line, b.where.column);
+  });
+  seen_.clear();
+  has_errors_ = false;
+  return std::exchange(problems_, {});
+}
+
+std::string one_line(std::string_view text) {
+  std::string line;
+  for (const char c : text.substr(0, kShownBytesMax)) {
+    const auto byte = static_cast<unsigned char>(c);
+    line += byte < 0x20 || byte == 0x7F ? ' ' : c;
+  }
+  if (text.size() <= kShownBytesMax) return line;
+  // Never half a character.
+  while (!line.empty() && (static_cast<unsigned char>(line.back()) & 0xC0U) == 0x80U) {
+    line.pop_back();
+  }
+  if (!line.empty() && static_cast<unsigned char>(line.back()) >= 0xC0U) line.pop_back();
+  return line + "…";
+}
+
+std::string in_quotes(std::string_view text) {
+  return "\"" + one_line(text) + "\"";
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates) {
+  if (word.size() > kSuggestedBytesMax) return {};
+  std::string_view best;
+  std::size_t best_distance = kEditsMax + 1;
+  for (const std::string_view candidate : candidates) {
+    const bool same_word = plain_word(word) == plain_word(candidate);
+    const std::size_t distance = same_word ? 0 : edit_distance(word, candidate);
+    // Two edits make any two-letter word out of any other: something has to remain.
+    if (distance < best_distance && distance < std::min(word.size(), candidate.size())) {
+      best = candidate;
+      best_distance = distance;
+    }
+  }
+  return best.empty() ? std::string() : "did you mean " + in_quotes(best) + "?";
+}
+
+std::string joined(const std::vector<std::string_view>& words) {
+  std::string text;
+  for (const std::string_view word : words) {
+    if (!text.empty()) text += ", ";
+    text += word;
+  }
+  return text;
+}
+
+}  // namespace fedwave::config

@@ -1,0 +1,297 @@
+#include "config/yaml.h"
+
+#include <yaml-cpp/anchor.h>
+#include <yaml-cpp/eventhandler.h>
+#include <yaml-cpp/exceptions.h>
+#include <yaml-cpp/parser.h>
+
+#include <algorithm>
+#include <exception>
+#include <optional>
+#include <sstream>
+#include <utility>
+
+namespace fedwave::config {
+namespace {
+
+constexpr std::size_t kNodeBytes = 16;  // an empty value is not free of cost
+
+// Ends the parse; a Problem in the making.
+struct Stop {
+  YAML::Mark mark;
+  std::string what;
+  std::string advice;
+};
+
+Position place(const YAML::Mark& mark, const Origin& origin) {
+  if (origin.everything_at.line > 0) return origin.everything_at;
+  if (mark.is_null()) return {origin.lines_before + 1, origin.columns_before + 1};
+  return {mark.line + 1 + origin.lines_before, mark.column + 1 + origin.columns_before};
+}
+
+class TreeBuilder : public YAML::EventHandler {
+ public:
+  TreeBuilder(Document& document, const Origin& origin) : document_(document), origin_(origin) {}
+
+  void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
+  void OnDocumentEnd() override {}
+
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    close(open(Node::Kind::Null, mark, anchor));
+  }
+
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
+    Node* node = open(Node::Kind::Scalar, mark, anchor);
+    node->text = value;
+    node->plain = tag == "?";
+    close(node);
+  }
+
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value /*style*/) override {
+    push(open(Node::Kind::List, mark, anchor), mark);
+  }
+  void OnSequenceEnd() override { pop(); }
+
+  void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value /*style*/) override {
+    push(open(Node::Kind::Map, mark, anchor), mark);
+  }
+  void OnMapEnd() override { pop(); }
+
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
+    last_line_ = mark.line;
+    Node* node = anchor < anchors_.size() ? anchors_[anchor] : nullptr;
+    if (node == nullptr || std::find(path_.begin(), path_.end(), node) != path_.end()) {
+      throw Stop{mark, "an alias stands inside the value that it names",
+                 "write the value out, or move the anchor"};
+    }
+    alias_bytes_ += node->bytes;
+    if (alias_bytes_ > kAliasBytesMax) {
+      throw Stop{mark,
+                 "the aliases of this file stand for more than " +
+                     std::to_string(kAliasBytesMax >> 20) + " MiB of text",
+                 "use fewer aliases of aliases"};
+    }
+    attach(node);
+  }
+
+  // The last line on which anything of the document was seen, from 0.
+  [[nodiscard]] int last_line() const { return last_line_; }
+
+ private:
+  Node* open(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+    last_line_ = mark.line;
+    Node* node = &document_.nodes.emplace_back();
+    node->kind = kind;
+    node->where = place(mark, origin_);
+    if (anchor != YAML::NullAnchor) {
+      if (anchor >= anchors_.size()) anchors_.resize(anchor + 1);
+      anchors_[anchor] = node;
+    }
+    return node;
+  }
+
+  void push(Node* node, const YAML::Mark& mark) {
+    if (path_.size() == kYamlDepthMax) {
+      throw Stop{mark, "lists and maps nest deeper than " + std::to_string(kYamlDepthMax),
+                 "no configuration needs that; is a bracket left open?"};
+    }
+    path_.push_back(node);
+  }
+
+  void pop() {
+    Node* node = path_.back();
+    path_.pop_back();
+    close(node);
+  }
+
+  void close(Node* node) {
+    node->bytes += kNodeBytes + node->text.size();
+    attach(node);
+  }
+
+  // Hands a finished value to the list or map around it.
+  void attach(Node* node) {
+    if (path_.empty()) {
+      document_.root = node;
+      return;
+    }
+    Node* parent = path_.back();
+    parent->bytes += node->bytes;
+    if (parent->kind == Node::Kind::List) {
+      parent->items.push_back(node);
+    } else if (!parent->entries.empty() && parent->entries.back().value == nullptr) {
+      Node::Entry& entry = parent->entries.back();
+      entry.value = node;
+      // yaml-cpp puts a missing value at whatever comes next.
+      if (node->kind == Node::Kind::Null) node->where = entry.key->where;
+    } else {
+      parent->entries.push_back({node, nullptr});
+    }
+  }
+
+  Document& document_;
+  const Origin& origin_;
+  std::vector<Node*> path_;     // the lists and maps still open
+  std::vector<Node*> anchors_;  // by yaml-cpp's number
+  std::size_t alias_bytes_ = 0;
+  int last_line_ = 0;
+};
+
+// Is there a second document? Its first value ends the parse.
+class SecondDocument : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override { stop(mark); }
+  void OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                const std::string& /*value*/) override {
+    stop(mark);
+  }
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& /*tag*/,
+                       YAML::anchor_t /*anchor*/, YAML::EmitterStyle::value /*style*/) override {
+    stop(mark);
+  }
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
+                  YAML::EmitterStyle::value /*style*/) override {
+    stop(mark);
+  }
+  void OnMapEnd() override {}
+
+ private:
+  static void stop(const YAML::Mark& mark) { throw Stop{mark, {}, {}}; }
+};
+
+// Whether a line from `first` to `last` (from 0) ends one document or begins another.
+bool has_separator(std::string_view text, int first, int last) {
+  int line = 0;
+  for (std::size_t at = 0; at < text.size() && line <= last; ++line) {
+    const std::string_view start = text.substr(at, 3);
+    if (line >= first && (start == "---" || start == "...")) return true;
+    at = std::min(text.find('\n', at), text.size() - 1) + 1;
+  }
+  return false;
+}
+
+// What to do about yaml-cpp's complaints that people meet in practice.
+std::string yaml_advice(std::string_view message) {
+  const auto says = [message](std::string_view part) {
+    return message.find(part) != std::string_view::npos;
+  };
+  if (says("alias") || says("anchor")) {
+    return "'*' and '&' are special in YAML: put a pattern that begins with one in quotes, "
+           "'*.total.value'";
+  }
+  if (says("tab")) return "indent with spaces, not with tabs";
+  if (says("map value")) return "put text that holds ': ' in quotes, and look at the indentation";
+  if (says("end of map") || says("end of seq")) {
+    return "look at the indentation and for a missing bracket, quote or colon here or above";
+  }
+  if (says("EOF in scalar")) return "a quote is not closed";
+  if (says("escape")) return "use single quotes, in which a backslash is only a backslash";
+  return "look at the indentation, quotes and brackets here and above";
+}
+
+// The byte at which the text stops being UTF-8 (or holds a NUL), if it does.
+std::optional<std::size_t> first_bad_byte(std::string_view text) {
+  for (std::size_t at = 0; at < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[at]);
+    if (lead == 0) return at;
+    const std::size_t length = lead < 0x80   ? 1
+                               : lead < 0xC2 ? 0
+                               : lead < 0xE0 ? 2
+                               : lead < 0xF0 ? 3
+                               : lead < 0xF5 ? 4
+                                             : 0;
+    if (length == 0 || at + length > text.size()) return at;
+    for (std::size_t i = 1; i < length; ++i) {
+      if ((static_cast<unsigned char>(text[at + i]) & 0xC0U) != 0x80U) return at;
+    }
+    at += length;
+  }
+  return std::nullopt;
+}
+
+YAML::Mark mark_of_byte(std::string_view text, std::size_t at) {
+  const std::string_view before = text.substr(0, at);
+  YAML::Mark mark;
+  mark.line = static_cast<int>(std::count(before.begin(), before.end(), '\n'));
+  mark.column = static_cast<int>(at - (before.rfind('\n') + 1));
+  return mark;
+}
+
+void warn_of_second_document(YAML::Parser& parser, std::string_view text, int last_line,
+                             const Origin& origin, Problems& problems) {
+  YAML::Mark mark = YAML::Mark::null_mark();
+  try {
+    SecondDocument second;
+    while (parser.HandleNextDocument(second)) {
+    }
+    return;
+  } catch (const Stop& stop) {
+    mark = stop.mark;
+  } catch (const YAML::Exception& exception) {
+    mark = exception.mark;
+  }
+  if (has_separator(text, last_line, mark.line)) {
+    problems.warning(place(mark, origin), "only the first document of the file counts",
+                     "remove the others, or put them into files of their own");
+  } else {
+    problems.error(place(mark, origin), "not valid YAML: this does not belong to what stands above",
+                   "look at the indentation, quotes and brackets here and above");
+  }
+}
+
+void parse_into(Document& document, std::string_view text, const Origin& origin,
+                Problems& problems) {
+  try {
+    std::istringstream stream{std::string(text)};
+    YAML::Parser parser(stream);
+    TreeBuilder builder(document, origin);
+    if (!parser.HandleNextDocument(builder)) return;
+    warn_of_second_document(parser, text, builder.last_line(), origin, problems);
+    return;
+  } catch (const Stop& stop) {
+    problems.error(place(stop.mark, origin), stop.what, stop.advice);
+  } catch (const YAML::Exception& exception) {
+    problems.error(place(exception.mark, origin), "not valid YAML: " + exception.msg,
+                   yaml_advice(exception.msg));
+  } catch (const std::exception& exception) {
+    problems.error({}, std::string("not valid YAML: ") + exception.what());
+  }
+  document.root = nullptr;
+}
+
+}  // namespace
+
+Document parse_yaml(std::string_view text, const Origin& origin, Problems& problems) {
+  Document document;
+  if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
+  if (const auto at = first_bad_byte(text)) {
+    problems.error(place(mark_of_byte(text, *at), origin), "the file is not UTF-8 text",
+                   "save it as UTF-8");
+    return document;
+  }
+  parse_into(document, text, origin, problems);
+  return document;
+}
+
+std::string_view kind_name(const Node& node) {
+  switch (node.kind) {
+    case Node::Kind::Null:
+      return "nothing";
+    case Node::Kind::Scalar:
+      return "a single value";
+    case Node::Kind::List:
+      return "a list";
+    case Node::Kind::Map:
+      return "a map";
+  }
+  return "something else";
+}
+
+}  // namespace fedwave::config

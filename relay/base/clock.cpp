@@ -1,0 +1,32 @@
+#include "relay/base/clock.h"
+
+#include <chrono>
+
+namespace fedwave::base {
+namespace {
+
+template <class SomeClock>
+std::int64_t now_ms() {
+  using std::chrono::duration_cast;
+  using std::chrono::milliseconds;
+  return duration_cast<milliseconds>(SomeClock::now().time_since_epoch()).count();
+}
+
+class SystemClock final : public Clock {
+ public:
+  [[nodiscard]] std::int64_t wall_ms() const override {
+    return now_ms<std::chrono::system_clock>();
+  }
+  [[nodiscard]] std::int64_t steady_ms() const override {
+    return now_ms<std::chrono::steady_clock>();
+  }
+};
+
+}  // namespace
+
+const Clock& system_clock() {
+  static const SystemClock clock;
+  return clock;
+}
+
+}  // namespace fedwave::base

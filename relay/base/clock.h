@@ -1,0 +1,19 @@
+// Time, injectable. Wall time is what points carry; steady time is what waits and deadlines use.
+// The system's clock is safe from any thread; a test brings its own.
+#pragma once
+
+#include <cstdint>
+
+namespace fedwave::base {
+
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  [[nodiscard]] virtual std::int64_t wall_ms() const = 0;    // since 1970
+  [[nodiscard]] virtual std::int64_t steady_ms() const = 0;  // never jumps
+};
+
+// The one real clock; lives as long as the process.
+const Clock& system_clock();
+
+}  // namespace fedwave::base

@@ -1,0 +1,36 @@
+// Reading whole files, and watching one small file that changes (tokens). Reads are ordinary
+// blocking calls; an object belongs to one thread.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "relay/base/expected.h"
+
+namespace fedwave::base {
+
+// Reads a file piece by piece; false from `take` ends it early, which is no error. "-" is standard
+// input.
+Expected<void> read_pieces(const std::string& path,
+                           const std::function<bool(std::string_view)>& take);
+
+// The whole of it. A file above `bytes_max` is an error.
+Expected<std::string> read_file(const std::string& path, std::size_t bytes_max);
+
+// The trimmed content of a small file, read again whenever it has changed on disk (kubelet swaps
+// symlinks, so the file is told by device, inode, size and modification time). When a read fails
+// after a good one, the last good content stays.
+class WatchedFile {
+ public:
+  explicit WatchedFile(std::string path) : path_(std::move(path)) {}
+  Expected<std::string> content();
+
+ private:
+  std::string path_;
+  std::string content_;
+  std::string version_;
+};
+
+}  // namespace fedwave::base

@@ -1,0 +1,98 @@
+#include "relay/commands/demo.h"
+
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+
+#include "config/load.h"
+#include "relay/base/clock.h"
+#include "relay/commands/exit_code.h"
+#include "relay/curl_client.h"
+#include "relay/demo/page_server.h"
+#include "relay/demo/screen.h"
+#include "relay/istio_sample.h"
+#include "relay/stop_signal.h"
+
+namespace fedwave::relay {
+namespace {
+
+constexpr std::int64_t kFrameMs = 1'000;
+constexpr std::int64_t kGraceMs = 5'000;
+
+// The sample configuration for Istio, as it is shipped, led to the mesh and the receiver here.
+config::Config demo_config(const DemoOptions& options, const std::string& mesh_address,
+                           const std::string& receiver_address) {
+  const config::LoadResult loaded =
+      config::load_text("istio-sample.yaml", kIstioSample, config::process_environment());
+  config::Config config = *loaded.config;
+  config::Source& source = config.sources.front();
+  const auto path = source.url.find("/federate");
+  source.url = "http://" + mesh_address + source.url.substr(path);
+  source.http = {};
+  source.interval_ms = options.interval_ms;
+  source.timeout_ms = options.interval_ms;
+  config.sinks.front().url = "http://" + receiver_address + "/report";
+  return config;
+}
+
+bool write_port_file(const std::string& path, std::uint16_t port) {
+  if (path.empty()) return true;
+  std::ofstream file(path);
+  file << port << '\n';
+  return static_cast<bool>(file.flush());
+}
+
+int summarise(const PipelineFigures& relay, const receive::ReceiverStats& received) {
+  const SinkCounts& counts = relay.sources.front().counts.by_sink.front();
+  std::printf("\n%llu samples read in %llu scrapes: %llu sent, %llu dropped by filters, %llu repeated, %llu not a number\n"
+              "%llu points received, %zu metrics, %llu rejected\n",
+              static_cast<unsigned long long>(relay.sources.front().counts.read),
+              static_cast<unsigned long long>(relay.sources.front().scrapes),
+              static_cast<unsigned long long>(counts.written), static_cast<unsigned long long>(counts.filtered()),
+              static_cast<unsigned long long>(counts.repeated), static_cast<unsigned long long>(counts.rejected()),
+              static_cast<unsigned long long>(received.points), received.points_by_name.size(),
+              static_cast<unsigned long long>(received.rejected_lines()));
+  return received.points > 0 && received.rejected_lines() == 0 ? kExitOk : kExitUsage;
+}
+
+}  // namespace
+
+int demo_command(const DemoOptions& options) {
+  StopSignals signals;
+  const base::Clock& clock = base::system_clock();
+  const Mesh mesh(options.seed, clock.wall_ms());
+  PageServer pages(mesh, clock);
+  if (const auto started = pages.start(options.listen); !started) {
+    std::cerr << "fedwave: " << started.error().message << '\n';
+    return kExitUsage;
+  }
+  auto receiver = receive::Receiver::start({});
+  if (!receiver) {
+    std::cerr << "fedwave: " << receiver.error().message << '\n';
+    return kExitUsage;
+  }
+  if (!write_port_file(options.port_file, pages.server().port())) {
+    std::cerr << "fedwave: cannot write " << options.port_file << '\n';
+    return kExitUsage;
+  }
+  std::cerr << "the mesh is at http://" << pages.server().address()
+            << "/federate and /metrics; the receiver at " << (*receiver)->address() << '\n';
+
+  const config::Config config =
+      demo_config(options, pages.server().address(), (*receiver)->address());
+  Pipeline pipeline(config, clock, make_curl_client);
+  Screen screen;
+  const std::int64_t begun_ms = clock.steady_ms();
+  for (;;) {
+    const std::int64_t elapsed_ms = clock.steady_ms() - begun_ms;
+    screen.show(pipeline.figures(), (*receiver)->stats(), elapsed_ms);
+    if (options.for_ms > 0 && elapsed_ms >= options.for_ms) break;
+    const std::int64_t left_ms = options.for_ms > 0 ? options.for_ms - elapsed_ms : kFrameMs;
+    if (signals.wait_for(std::min(kFrameMs, left_ms))) break;
+  }
+  pipeline.stop(kGraceMs);
+  (*receiver)->stop();
+  return summarise(pipeline.figures(), (*receiver)->stats());
+}
+
+}  // namespace fedwave::relay

@@ -1,0 +1,202 @@
+#include "relay/commands/dump.h"
+
+#include <algorithm>
+#include <iostream>
+
+#include "relay/base/clock.h"
+#include "relay/base/file.h"
+#include "relay/base/gzip.h"
+#include "relay/commands/check.h"
+#include "relay/commands/exit_code.h"
+#include "relay/commands/malformed_text.h"
+#include "relay/commands/point_printer.h"
+#include "relay/curl_client.h"
+#include "relay/scraper.h"
+#include "sinks/block_writer.h"
+
+namespace fedwave::relay {
+namespace {
+
+// Takes blocks where a relay would have a spool, and prints their lines at once.
+class PrintingSpool final : public sinks::Spool {
+ public:
+  explicit PrintingSpool(PointPrinter& printer) : printer_(printer) {}
+  void append(sinks::Block block) override { printer_.print(block.bytes); }
+  std::shared_ptr<const sinks::Block> front(std::stop_token, std::chrono::milliseconds) override {
+    return nullptr;
+  }
+  void settle(sinks::Disposition) override {}
+  void settle(std::uint32_t, std::uint32_t) override {}
+  void close() override {}
+  [[nodiscard]] sinks::SpoolFigures figures() const override { return {}; }
+
+ private:
+  PointPrinter& printer_;
+};
+
+// Without a configuration: the one URL (or the input in its place) as it is, unfiltered.
+std::optional<config::Config> bare_config(const std::string& url) {
+  std::string quoted;
+  for (const char c : url) quoted += c == '\'' ? "\'\'" : std::string(1, c);
+  const std::string yaml = "sources: {prometheus_sources: [{url: '" + quoted + "'}]}\nsinks: [{type: stdout}]\n";
+  config::LoadResult loaded = config::load_text("--url", yaml, config::process_environment());
+  for (const config::Problem& problem : loaded.problems) {
+    std::cerr << "fedwave: --url: " << problem.what << (problem.advice.empty() ? "" : "; ") << problem.advice << '\n';
+  }
+  return std::move(loaded.config);
+}
+
+// What is dumped: the chosen sources, seen by one sink.
+std::optional<config::Config> choose(const DumpOptions& options) {
+  const std::string url = options.url.empty() ? "http://input/" : options.url;
+  auto loaded = options.config_file.empty() ? bare_config(url) : load_or_explain(options.config_file, std::cerr);
+  if (!loaded) return {};
+  config::Config& config = *loaded;
+  const auto keep_named = [](auto& items, const std::string& name, const char* what) {
+    if (name.empty()) return true;
+    std::string names;
+    for (const auto& item : items) names += (names.empty() ? "" : ", ") + item.name;
+    std::erase_if(items, [&](const auto& item) { return item.name != name; });
+    if (items.empty()) std::cerr << "fedwave: there is no " << what << " \"" << name << "\"; there is: " << names << '\n';
+    return !items.empty();
+  };
+  if (!keep_named(config.sources, options.source, "source")) return {};
+  if (!keep_named(config.sinks, options.sink, "sink")) return {};
+  if (config.sinks.size() > 1) {
+    std::cerr << "fedwave: showing what goes to the sink \"" << config.sinks.front().name
+              << "\"; choose another one with --sink\n";
+    config.sinks.resize(1);
+  }
+  return loaded;
+}
+
+// One dump in progress: where lines go and what was met on the way.
+class Dump {
+ public:
+  Dump(const DumpOptions& options, const config::Config& config)
+      : options_(options),
+        config_(config),
+        printer_(options.format),
+        spool_(printer_),
+        writer_(spool_, false, UINT32_MAX, base::system_clock()) {}
+
+  int run();
+
+ private:
+  void dump_inputs(const config::Source& source);
+  bool feed_file(const std::string& path, Transform& transform);
+  void dump_scrape(const config::Source& source);
+  void listen(Transform& transform);
+  void note(const config::Source& source, const std::string& where,
+            const std::optional<base::Error>& error, const ScrapeCounts& counts);
+
+  const DumpOptions& options_;
+  const config::Config& config_;
+  PointPrinter printer_;
+  PrintingSpool spool_;
+  sinks::BlockWriter writer_;
+  bool unreadable_ = false;
+  bool malformed_ = false;
+};
+
+void Dump::listen(Transform& transform) {
+  transform.on_malformed_line([this](std::uint64_t line, parsers::Malformed reason, std::string_view text) {
+    malformed_ = true;
+    std::cerr << format_malformed(line, reason, text) << '\n';
+  });
+}
+
+void Dump::note(const config::Source& source, const std::string& where,
+                const std::optional<base::Error>& error, const ScrapeCounts& counts) {
+  if (error) {
+    unreadable_ = true;
+    std::cerr << "fedwave: source \"" << source.name << "\": " << where << ": " << error->message << '\n';
+    return;
+  }
+  const SinkCounts& sink = counts.by_sink.front();
+  if (counts.read == 0) {
+    std::cerr << "fedwave: source \"" << source.name << "\": " << where
+              << " is empty: no match[] in the URL, or nothing matches it\n";
+  } else if (sink.written + sink.converted == 0) {
+    std::cerr << "fedwave: source \"" << source.name << "\": none of " << counts.read
+              << " samples is left: " << sink.filtered() << " dropped by filters, " << sink.repeated
+              << " repeated, " << sink.rejected() << " rejected\n";
+  }
+}
+
+// True when the page was read to its end (or to a limit, which the transform tells).
+bool Dump::feed_file(const std::string& path, Transform& transform) {
+  std::optional<base::GzipInflater> inflater;
+  std::optional<base::Error> damage;
+  bool first = true;
+  const auto to_transform = [&transform](std::string_view text) { return transform.feed(text); };
+  const auto read = base::read_pieces(path, [&](std::string_view piece) {
+    if (first && piece.starts_with("\x1f\x8b")) inflater.emplace();
+    first = false;
+    if (!inflater) return to_transform(piece);
+    const auto fed = inflater->feed(piece, to_transform);
+    if (!fed && fed.error().code != base::ErrorCode::Cancelled) damage = fed.error();
+    return fed.has_value();
+  });
+  if (!read) damage = read.error();
+  if (!damage && inflater && !inflater->at_end() && transform.failure() == nullptr) {
+    damage = base::Error{base::ErrorCode::Truncated, "the gzip stream ends before its end"};
+  }
+  if (!damage) return true;
+  unreadable_ = true;
+  std::cerr << "fedwave: " << path << ": " << damage->message << '\n';
+  return false;
+}
+
+// Consecutive scrapes of one page, the last of them now.
+void Dump::dump_inputs(const config::Source& source) {
+  const SeriesStages stages(source, config_, "");
+  Transform transform(source, stages);
+  listen(transform);
+  const std::int64_t interval_ms = options_.interval_ms > 0 ? options_.interval_ms : source.interval_ms;
+  const auto count = static_cast<std::int64_t>(options_.inputs.size());
+  std::int64_t start_ms = base::system_clock().wall_ms() - (count - 1) * interval_ms;
+  for (const std::string& path : options_.inputs) {
+    transform.begin(start_ms, {&writer_});
+    const bool read = feed_file(path, transform);
+    const ScrapeCounts counts = transform.finish(read);
+    const base::Error* failure = transform.failure();
+    if (read) note(source, path, failure ? std::optional(*failure) : std::nullopt, counts);
+    start_ms += interval_ms;
+  }
+}
+
+void Dump::dump_scrape(const config::Source& source) {
+  for (const std::string& address : scrape_addresses(source)) {
+    Target target(config_, source, address, make_curl_client(), base::system_clock());
+    listen(target.transform());
+    const ScrapeResult result = target.scrape({&writer_}, nullptr);
+    note(source, source.url, result.error, result.counts);
+  }
+}
+
+int Dump::run() {
+  for (const config::Source& source : config_.sources) {
+    options_.inputs.empty() ? dump_scrape(source) : dump_inputs(source);
+  }
+  if (!printer_.end()) {
+    std::cerr << "fedwave: cannot write to standard output\n";
+    return kExitUsage;
+  }
+  if (unreadable_) return kExitUnreadable;
+  return options_.strict && malformed_ ? kExitMalformed : kExitOk;
+}
+
+}  // namespace
+
+int dump_command(const DumpOptions& options) {
+  if (options.config_file.empty() && options.url.empty() && options.inputs.empty()) {
+    std::cerr << "fedwave: dump needs --config FILE, --url URL or --input FILE\n";
+    return kExitUsage;
+  }
+  const auto config = choose(options);
+  if (!config) return kExitUsage;
+  return Dump(options, *config).run();
+}
+
+}  // namespace fedwave::relay

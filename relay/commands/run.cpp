@@ -1,0 +1,81 @@
+#include "relay/commands/run.h"
+
+#include <csignal>
+#include <iostream>
+
+#include "relay/base/log.h"
+#include "relay/commands/check.h"
+#include "relay/commands/exit_code.h"
+#include "relay/curl_client.h"
+#include "relay/stop_signal.h"
+#include "relay/version.h"
+
+namespace fedwave::relay {
+namespace {
+
+constexpr std::int64_t kForeverMs = std::int64_t{1} << 40;
+
+void log_source(const SourceFigures& source, const std::vector<SinkFigures>& sinks) {
+  using base::LogLevel;
+  base::log(LogLevel::Info, "source figures",
+            {{"source", source.name},
+             {"scrapes", source.scrapes},
+             {"failures", source.failures},
+             {"missed", source.missed},
+             {"lines", source.counts.lines},
+             {"malformed", source.counts.malformed_total()},
+             {"read", source.counts.read}});
+  for (std::size_t i = 0; i < sinks.size(); ++i) {
+    const SinkCounts& counts = source.counts.by_sink[i];
+    base::log(LogLevel::Info, "what became of the samples",
+              {{"source", source.name},
+               {"sink", sinks[i].name},
+               {"read", source.counts.read},
+               {"filtered", counts.filtered()},
+               {"repeated", counts.repeated},
+               {"rejected", counts.rejected()},
+               {"converted", counts.converted},
+               {"written", counts.written},
+               {"distributions", counts.distributions}});
+  }
+}
+
+}  // namespace
+
+void log_figures(const PipelineFigures& figures) {
+  for (const SourceFigures& source : figures.sources) log_source(source, figures.sinks);
+  for (const SinkFigures& sink : figures.sinks) {
+    base::log(sink.spool.points_expired > 0 ? base::LogLevel::Warn : base::LogLevel::Info, "sink figures",
+              {{"sink", sink.name},
+               {"spooled", sink.spool.points_spooled},
+               {"delivered", sink.spool.points_delivered},
+               {"refused", sink.spool.points_refused},
+               {"expired", sink.spool.points_expired},
+               {"waiting", sink.spool.points_waiting},
+               {"requests", sink.sender.requests},
+               {"retries", sink.sender.retries}});
+  }
+}
+
+int run_command(const RunOptions& options) {
+  const auto config = load_or_explain(options.config_file, std::cerr);
+  if (!config) return kExitUsage;
+  StopSignals signals;
+  base::log(base::LogLevel::Info, "fedwave is running",
+            {{"version", kVersion},
+             {"config", options.config_file},
+             {"sources", config->sources.size()},
+             {"sinks", config->sinks.size()}});
+  Pipeline pipeline(*config, base::system_clock(), make_curl_client);
+  for (;;) {
+    const auto signal = signals.wait_for(kForeverMs);
+    if (signal && *signal != SIGHUP) break;
+  }
+  base::log(base::LogLevel::Info, "stopping: finishing what is in hand",
+            {{"at_most_ms", config->shutdown_grace_ms}});
+  pipeline.stop(config->shutdown_grace_ms);
+  log_figures(pipeline.figures());
+  return kExitOk;
+}
+
+}  // namespace fedwave::relay

@@ -1,0 +1,302 @@
+#include "relay/curl_client.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <netdb.h>
+#include <strings.h>
+
+#include <algorithm>
+#include <cstring>
+
+namespace fedwave::relay {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Expected;
+using base::HttpHead;
+using base::HttpReceiver;
+using base::HttpRequest;
+
+// Large reads: a federated page is megabytes, and every callback costs.
+constexpr long kReceiveBufferBytes = 512 * 1024;
+constexpr long kRedirectsMax = 5;
+
+// curl_global_init is not thread-safe before 7.84; a static does it once, before the first handle.
+void initialise_once() {
+  static const CURLcode done = curl_global_init(CURL_GLOBAL_DEFAULT);
+  static_cast<void>(done);
+}
+
+struct SlistDeleter {
+  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+};
+using Slist = std::unique_ptr<curl_slist, SlistDeleter>;
+
+void append(Slist& list, const std::string& text) {
+  if (curl_slist* grown = curl_slist_append(list.get(), text.c_str())) {
+    static_cast<void>(list.release());
+    list.reset(grown);
+  }
+}
+
+struct UrlDeleter {
+  void operator()(CURLU* url) const { curl_url_cleanup(url); }
+};
+
+std::string url_part(CURLU* url, CURLUPart part, unsigned flags = 0) {
+  char* text = nullptr;
+  if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return {};
+  std::string copy(text);
+  curl_free(text);
+  return copy;
+}
+
+// Everything one transfer's callbacks need.
+struct Transfer {
+  CURL* easy = nullptr;
+  HttpReceiver* receiver = nullptr;
+  const std::atomic<bool>* cancelled = nullptr;
+  HttpHead head;
+  bool head_delivered = false;
+  bool stopped_by_receiver = false;
+};
+
+std::string_view header_value(std::string_view line, std::string_view name) {
+  if (line.size() <= name.size() || line[name.size()] != ':' ||
+      strncasecmp(line.data(), name.data(), name.size()) != 0) {
+    return {};
+  }
+  line.remove_prefix(name.size() + 1);
+  const auto first = line.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  const auto last = line.find_last_not_of(" \t\r\n");
+  return line.substr(first, last - first + 1);
+}
+
+std::size_t on_header(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::string_view line(data, size * count);
+  if (line.starts_with("HTTP/")) transfer.head = {};  // a redirect's answer, or 100, came before
+  if (const auto v = header_value(line, "content-type"); !v.empty()) transfer.head.content_type = v;
+  if (const auto v = header_value(line, "content-encoding"); !v.empty()) {
+    transfer.head.content_encoding = v;
+  }
+  if (const auto v = header_value(line, "retry-after"); !v.empty()) transfer.head.retry_after = v;
+  return size * count;
+}
+
+bool deliver_head(Transfer& transfer) {
+  if (transfer.head_delivered) return true;
+  transfer.head_delivered = true;
+  long status = 0;
+  curl_easy_getinfo(transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+  transfer.head.status = static_cast<int>(status);
+  return transfer.receiver->on_head(transfer.head);
+}
+
+std::size_t on_write(char* data, std::size_t size, std::size_t count, void* user) {
+  auto& transfer = *static_cast<Transfer*>(user);
+  const std::string_view bytes(data, size * count);
+  if (deliver_head(transfer) && transfer.receiver->on_body(bytes)) return bytes.size();
+  transfer.stopped_by_receiver = true;
+  return 0;
+}
+
+int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  const auto& transfer = *static_cast<Transfer*>(user);
+  return transfer.cancelled != nullptr && transfer.cancelled->load(std::memory_order_relaxed);
+}
+
+ErrorCode classify(CURLcode code) {
+  switch (code) {
+    case CURLE_OPERATION_TIMEDOUT: return ErrorCode::Timeout;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_HTTP2_STREAM:
+    case CURLE_WEIRD_SERVER_REPLY: return ErrorCode::Truncated;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_ENGINE_NOTFOUND:
+    case CURLE_SSL_ISSUER_ERROR: return ErrorCode::Tls;
+    case CURLE_ABORTED_BY_CALLBACK:
+    case CURLE_WRITE_ERROR: return ErrorCode::Cancelled;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL: return ErrorCode::InvalidArgument;
+    default: return ErrorCode::Unreachable;
+  }
+}
+
+class CurlClient final : public base::HttpClient {
+ public:
+  CurlClient() {
+    initialise_once();
+    easy_ = curl_easy_init();
+  }
+  ~CurlClient() override { curl_easy_cleanup(easy_); }
+  CurlClient(const CurlClient&) = delete;
+  CurlClient& operator=(const CurlClient&) = delete;
+
+  Expected<HttpHead> perform(const HttpRequest& request, HttpReceiver& receiver) override;
+
+ private:
+  void set_common(const HttpRequest& request, Transfer& transfer);
+  void set_tls(const base::TlsOptions& tls);
+  Error failure(CURLcode code, const HttpRequest& request) const;
+
+  CURL* easy_;
+  char detail_[CURL_ERROR_SIZE] = {};
+};
+
+void CurlClient::set_common(const HttpRequest& request, Transfer& transfer) {
+  curl_easy_reset(easy_);  // keeps connections, TLS sessions and the DNS cache
+  curl_easy_setopt(easy_, CURLOPT_URL, request.url.c_str());
+  curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy_, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, detail_);
+  curl_easy_setopt(easy_, CURLOPT_BUFFERSIZE, kReceiveBufferBytes);
+  curl_easy_setopt(easy_, CURLOPT_TCP_KEEPALIVE, 1L);
+  curl_easy_setopt(easy_, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(request.connect_timeout_ms));
+  curl_easy_setopt(easy_, CURLOPT_TIMEOUT_MS, static_cast<long>(request.timeout_ms));
+  curl_easy_setopt(easy_, CURLOPT_FOLLOWLOCATION, request.follow_redirects ? 1L : 0L);
+  curl_easy_setopt(easy_, CURLOPT_MAXREDIRS, kRedirectsMax);
+  // "" keeps libcurl from taking a proxy from the environment, as the collector does when scraping.
+  curl_easy_setopt(easy_, CURLOPT_PROXY, request.proxy_url.c_str());
+  if (!request.basic_username.empty()) {
+    curl_easy_setopt(easy_, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
+    curl_easy_setopt(easy_, CURLOPT_USERNAME, request.basic_username.c_str());
+    curl_easy_setopt(easy_, CURLOPT_PASSWORD, request.basic_password.c_str());
+  }
+  curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(easy_, CURLOPT_HEADERDATA, &transfer);
+  curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, on_write);
+  curl_easy_setopt(easy_, CURLOPT_WRITEDATA, &transfer);
+  curl_easy_setopt(easy_, CURLOPT_XFERINFOFUNCTION, on_progress);
+  curl_easy_setopt(easy_, CURLOPT_XFERINFODATA, &transfer);
+  curl_easy_setopt(easy_, CURLOPT_NOPROGRESS, 0L);
+  set_tls(request.tls);
+}
+
+void CurlClient::set_tls(const base::TlsOptions& tls) {
+  curl_easy_setopt(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  // A rotated CA file must count at the next handshake, not after libcurl's 24 hours.
+  curl_easy_setopt(easy_, CURLOPT_CA_CACHE_TIMEOUT, 0L);
+  if (!tls.ca_file.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, tls.ca_file.c_str());
+  if (!tls.cert_file.empty()) {
+    curl_easy_setopt(easy_, CURLOPT_SSLCERT, tls.cert_file.c_str());
+    curl_easy_setopt(easy_, CURLOPT_SSLKEY, tls.key_file.c_str());
+  }
+  if (tls.insecure_skip_verify) {
+    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
+    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
+  }
+}
+
+Error CurlClient::failure(CURLcode code, const HttpRequest& request) const {
+  const char* detail = detail_[0] != '\0' ? detail_ : curl_easy_strerror(code);
+  std::string text = detail;
+  if (code == CURLE_OPERATION_TIMEDOUT) {
+    text = "no complete answer within " + std::to_string(request.timeout_ms) + " ms (" + detail + ")";
+  }
+  return {classify(code), std::move(text)};
+}
+
+// libcurl verifies the name it connects by. To present another one (SNI and verification alike) the
+// URL carries that name, CONNECT_TO leads it to the real host, and the Host header stays.
+std::string with_host(const std::string& url, const std::string& host) {
+  const std::unique_ptr<CURLU, UrlDeleter> parsed(curl_url());
+  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return url;
+  curl_url_set(parsed.get(), CURLUPART_HOST, host.c_str(), 0);
+  const std::string changed = url_part(parsed.get(), CURLUPART_URL);
+  return changed.empty() ? url : changed;
+}
+
+std::string bracketed(const std::string& host) {
+  const bool bare_v6 = host.find(':') != std::string::npos && host.front() != '[';
+  return bare_v6 ? "[" + host + "]" : host;
+}
+
+Expected<HttpHead> CurlClient::perform(const HttpRequest& request, HttpReceiver& receiver) {
+  Transfer transfer{.easy = easy_, .receiver = &receiver, .cancelled = request.cancelled, .head = {}};
+  detail_[0] = '\0';
+  set_common(request, transfer);
+
+  Slist headers;
+  for (const std::string& header : request.headers) append(headers, header);
+  append(headers, "Expect:");  // never wait for 100-continue
+  Slist connect_to;
+  std::string url = request.url;
+  if (!request.connect_address.empty()) {
+    append(connect_to, "::" + bracketed(request.connect_address) + ":");
+  }
+  if (!request.tls.server_name.empty() && request.url.starts_with("https")) {
+    const auto parts = split_url(request.url);
+    if (parts) {
+      url = with_host(request.url, request.tls.server_name);
+      append(headers, "Host: " + bracketed(parts->host) + ":" + parts->port);
+      const std::string& target =
+          request.connect_address.empty() ? parts->host : request.connect_address;
+      connect_to.reset();
+      append(connect_to, "::" + bracketed(target) + ":" + parts->port);
+    }
+  }
+  curl_easy_setopt(easy_, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers.get());
+  if (connect_to) curl_easy_setopt(easy_, CURLOPT_CONNECT_TO, connect_to.get());
+  if (request.is_post) {
+    curl_easy_setopt(easy_, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request.body.data());
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+  }
+
+  const CURLcode code = curl_easy_perform(easy_);
+  if (code != CURLE_OK) return failure(code, request);
+  if (!deliver_head(transfer)) return Error{ErrorCode::Cancelled, "the reader stopped"};
+  return transfer.head;
+}
+
+}  // namespace
+
+std::unique_ptr<base::HttpClient> make_curl_client() { return std::make_unique<CurlClient>(); }
+
+Expected<UrlParts> split_url(const std::string& url) {
+  const std::unique_ptr<CURLU, UrlDeleter> parsed(curl_url());
+  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) {
+    return Error{ErrorCode::InvalidArgument, "not a URL: " + url};
+  }
+  UrlParts parts{.scheme = url_part(parsed.get(), CURLUPART_SCHEME),
+                 .host = url_part(parsed.get(), CURLUPART_HOST),
+                 .port = url_part(parsed.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT)};
+  if (parts.host.size() > 2 && parts.host.front() == '[') {
+    parts.host = parts.host.substr(1, parts.host.size() - 2);
+  }
+  return parts;
+}
+
+Expected<std::vector<std::string>> resolve_addresses(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_ADDRCONFIG;
+  addrinfo* found = nullptr;
+  if (const int code = getaddrinfo(host.c_str(), nullptr, &hints, &found); code != 0) {
+    return Error{ErrorCode::Unreachable, "cannot resolve " + host + ": " + gai_strerror(code)};
+  }
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, freeaddrinfo);
+  std::vector<std::string> addresses;
+  for (const addrinfo* a = found; a != nullptr; a = a->ai_next) {
+    if (a->ai_family != found->ai_family) continue;
+    char text[NI_MAXHOST];
+    if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0) {
+      addresses.emplace_back(text);
+    }
+  }
+  std::sort(addresses.begin(), addresses.end());
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  return addresses;
+}
+
+}  // namespace fedwave::relay

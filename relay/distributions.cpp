@@ -1,0 +1,82 @@
+#include "relay/distributions.h"
+
+#include <algorithm>
+
+namespace fedwave::relay {
+
+std::uint32_t Distributions::group_of(const SeriesPlan& plan) {
+  if (const auto known = by_key_.find(plan.group); known != by_key_.end()) return known->second;
+  std::uint32_t number = static_cast<std::uint32_t>(groups_.size());
+  if (free_.empty()) {
+    groups_.emplace_back();
+  } else {
+    number = free_.back();
+    free_.pop_back();
+  }
+  groups_[number] = std::make_unique<Group>();
+  groups_[number]->key = plan.group;
+  groups_[number]->sinks = plan.sinks;
+  by_key_.emplace(plan.group, number);
+  return number;
+}
+
+void Distributions::touch(std::uint32_t group, std::uint32_t scrape) {
+  Group& touched = *groups_[group];
+  if (touched.last_scrape == scrape) return;
+  touched.last_scrape = scrape;
+  touched.current.clear();
+}
+
+void Distributions::add_bucket(std::uint32_t group, double bound, double cumulative_count,
+                               std::uint32_t scrape) {
+  touch(group, scrape);
+  groups_[group]->current.push_back({bound, cumulative_count});
+}
+
+void Distributions::finish(std::uint32_t scrape, std::int64_t now_ms,
+                           const std::vector<sinks::BlockWriter*>& writers, ScrapeCounts& counts) {
+  for (const auto& group : groups_) {
+    if (group && group->last_scrape == scrape) finish_group(*group, now_ms, writers, counts);
+  }
+}
+
+void Distributions::finish_group(Group& group, std::int64_t now_ms,
+                                 const std::vector<sinks::BlockWriter*>& writers,
+                                 ScrapeCounts& counts) {
+  std::sort(group.current.begin(), group.current.end(),
+            [](const sinks::Bucket& a, const sinks::Bucket& b) { return a.upper_bound < b.upper_bound; });
+  std::optional<std::span<const sinks::Bucket>> previous;
+  if (group.previous_ms != 0) previous = group.previous;
+  const auto converted =
+      sinks::convert_histogram(previous, group.current, now_ms - group.previous_ms);
+  if (const auto* drop = std::get_if<sinks::DistributionDrop>(&converted)) {
+    ++counts.distribution_drops[static_cast<std::size_t>(*drop)];
+  } else {
+    std::string line;
+    sinks::RepairCounts repairs{};
+    for (std::size_t i = 0; i < writers.size(); ++i) {
+      line.clear();
+      if (group.sinks[i].verdict != Verdict::Kept) continue;
+      if (!sinks::append_distribution(line, now_ms / 1000, std::get<0>(converted),
+                                      group.sinks[i].rendered, &repairs)) {
+        continue;
+      }
+      writers[i]->append_histogram(line);
+      ++counts.by_sink[i].distributions;
+    }
+    for (std::size_t r = 0; r < sinks::kRepairCount; ++r) counts.repaired[r] += repairs[r];
+  }
+  group.previous.swap(group.current);
+  group.previous_ms = now_ms;
+}
+
+void Distributions::evict(std::uint32_t oldest_scrape) {
+  for (std::uint32_t number = 0; number < groups_.size(); ++number) {
+    if (!groups_[number] || groups_[number]->last_scrape >= oldest_scrape) continue;
+    by_key_.erase(groups_[number]->key);
+    groups_[number].reset();
+    free_.push_back(number);
+  }
+}
+
+}  // namespace fedwave::relay

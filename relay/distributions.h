@@ -1,0 +1,52 @@
+// Gathers the converted buckets of typed histograms over one scrape and makes distributions of what
+// has changed since the scrape before (convertHistograms). One per target, same owner and thread as
+// its series table, whose entries refer to the groups here by their number.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "relay/scrape_counts.h"
+#include "relay/series_stages.h"
+#include "sinks/block_writer.h"
+#include "sinks/distribution.h"
+
+namespace fedwave::relay {
+
+class Distributions {
+ public:
+  // The number of the group that `plan` belongs to; made from it when it is new.
+  std::uint32_t group_of(const SeriesPlan& plan);
+
+  // A part of the group was on the page of this scrape: it stays, even when it had no usable count.
+  void touch(std::uint32_t group, std::uint32_t scrape);
+  void add_bucket(std::uint32_t group, double bound, double cumulative_count, std::uint32_t scrape);
+
+  // The end of a scrape: writes a line per sink and changed group.
+  void finish(std::uint32_t scrape, std::int64_t now_ms,
+              const std::vector<sinks::BlockWriter*>& writers, ScrapeCounts& counts);
+
+  void evict(std::uint32_t oldest_scrape);
+
+ private:
+  struct Group {
+    std::string key;
+    std::vector<SinkPlan> sinks;
+    std::vector<sinks::Bucket> previous;
+    std::vector<sinks::Bucket> current;
+    std::int64_t previous_ms = 0;  // 0: never seen
+    std::uint32_t last_scrape = 0;
+  };
+
+  void finish_group(Group& group, std::int64_t now_ms,
+                    const std::vector<sinks::BlockWriter*>& writers, ScrapeCounts& counts);
+
+  std::vector<std::unique_ptr<Group>> groups_;  // null where one was evicted
+  std::vector<std::uint32_t> free_;
+  std::unordered_map<std::string, std::uint32_t> by_key_;
+};
+
+}  // namespace fedwave::relay

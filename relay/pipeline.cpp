@@ -1,0 +1,293 @@
+#include "relay/pipeline.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <queue>
+#include <thread>
+
+#include "relay/base/log.h"
+#include "relay/scrape_schedule.h"
+#include "relay/scraper.h"
+#include "relay/sink_factory.h"
+#include "sinks/block_writer.h"
+
+namespace fedwave::relay {
+namespace {
+
+using base::LogLevel;
+using std::chrono::milliseconds;
+
+// A worker waits for the network most of the time, so a source that hangs must not keep others
+// waiting: there are workers for every source, and spare ones for names with several addresses, up
+// to this many.
+constexpr std::size_t kWorkersMax = 64;
+
+// One set of block writers, one for each sink; lent to a scrape.
+using WriterSet = std::vector<std::unique_ptr<sinks::BlockWriter>>;
+
+struct SinkLine {
+  std::string name;
+  std::atomic<bool> cancelled = false;
+  std::unique_ptr<sinks::Spool> spool;
+  std::unique_ptr<sinks::Sender> sender;
+};
+
+// One address of a source; `busy` while a worker has it.
+struct TargetSlot {
+  std::unique_ptr<Target> target;
+  bool busy = false;
+  std::uint64_t series = 0;
+  std::string error;  // of the last scrape; empty when it was good
+};
+
+struct SourceLine {
+  const config::Source* source = nullptr;
+  std::int64_t offset_ms = 0;
+  std::int64_t last_start_ms = 0;
+  std::map<std::string, std::shared_ptr<TargetSlot>> targets;  // by address; "" as the name resolves
+  SourceFigures figures;
+};
+
+// What a worker does next: the schedule's tick of a source (target null), or the scrape of one of
+// its targets.
+struct Job {
+  std::int64_t due_ms = 0;  // wall time
+  SourceLine* source = nullptr;
+  std::shared_ptr<TargetSlot> target;
+  bool operator<(const Job& other) const { return due_ms > other.due_ms; }  // earliest on top
+};
+
+}  // namespace
+
+struct Pipeline::Impl {
+  Impl(const config::Config& c, const base::Clock& k, base::HttpClientFactory f)
+      : config(c), clock(k), make_client(f) {}
+
+  void start();
+  void work() noexcept;
+  void tick(SourceLine& line);
+  void scrape(SourceLine& line, TargetSlot& slot);
+  void note(SourceLine& line, TargetSlot& slot, const ScrapeResult& result);
+  void push(Job job);
+  WriterSet borrow_writers();
+  void stop(std::int64_t grace_ms);
+
+  const config::Config& config;
+  const base::Clock& clock;
+  const base::HttpClientFactory make_client;
+  std::vector<std::unique_ptr<SinkLine>> sinks;
+  std::vector<std::unique_ptr<SourceLine>> sources;
+  std::atomic<bool> cancelled = false;
+
+  mutable std::mutex mutex;  // guards everything below, and the lines' figures and targets
+  std::condition_variable wake;
+  std::condition_variable idle;
+  std::priority_queue<Job> jobs;
+  std::vector<WriterSet> writers;
+  std::size_t scraping = 0;
+  bool stopping = false;
+  bool stopped = false;
+  std::vector<std::thread> workers;
+};
+
+void Pipeline::Impl::start() {
+  for (const config::Sink& sink : config.sinks) {
+    auto line = std::make_unique<SinkLine>();
+    line->name = sink.name;
+    line->spool = make_spool(sink);
+    line->sender = std::make_unique<sinks::Sender>(
+        sink.name, make_sink(sink, make_client, &line->cancelled), *line->spool, line->cancelled);
+    sinks.push_back(std::move(line));
+  }
+  const std::int64_t now_ms = clock.wall_ms();
+  for (const config::Source& source : config.sources) {
+    auto line = std::make_unique<SourceLine>();
+    line->source = &source;
+    line->offset_ms = schedule_offset_ms(source.name, source.interval_ms);
+    line->figures.name = source.name;
+    line->figures.counts = ScrapeCounts(sinks.size());
+    jobs.push({.due_ms = now_ms, .source = line.get(), .target = nullptr});
+    sources.push_back(std::move(line));
+  }
+  for (std::size_t i = 0; i < std::min(2 * sources.size() + 2, kWorkersMax); ++i) {
+    workers.emplace_back([this] { work(); });
+  }
+}
+
+void Pipeline::Impl::push(Job job) {
+  {
+    const std::lock_guard lock(mutex);
+    jobs.push(std::move(job));
+  }
+  wake.notify_one();
+}
+
+void Pipeline::Impl::work() noexcept {
+  std::unique_lock lock(mutex);
+  while (!stopping) {
+    if (jobs.empty()) {
+      wake.wait(lock);
+      continue;
+    }
+    const std::int64_t wait_ms = jobs.top().due_ms - clock.wall_ms();
+    if (wait_ms > 0) {
+      wake.wait_for(lock, milliseconds(wait_ms));
+      continue;
+    }
+    const Job job = jobs.top();
+    jobs.pop();
+    ++scraping;
+    lock.unlock();
+    if (job.target) {
+      scrape(*job.source, *job.target);
+    } else {
+      tick(*job.source);
+    }
+    lock.lock();
+    if (--scraping == 0) idle.notify_all();
+  }
+}
+
+void Pipeline::Impl::tick(SourceLine& line) {
+  const config::Source& source = *line.source;
+  const std::int64_t start_ms = clock.wall_ms();
+  const std::vector<std::string> addresses = scrape_addresses(source);
+  {
+    const std::lock_guard lock(mutex);
+    std::erase_if(line.targets, [&](const auto& entry) {
+      return !entry.second->busy &&
+             std::find(addresses.begin(), addresses.end(), entry.first) == addresses.end();
+    });
+    for (const std::string& address : addresses) {
+      std::shared_ptr<TargetSlot>& slot = line.targets[address];
+      if (!slot) {
+        slot = std::make_shared<TargetSlot>();
+        slot->target = std::make_unique<Target>(config, source, address, make_client(), clock);
+      }
+      if (slot->busy) {
+        ++line.figures.missed;
+        continue;
+      }
+      slot->busy = true;
+      jobs.push({.due_ms = start_ms, .source = &line, .target = slot});
+    }
+    line.last_start_ms = start_ms;
+  }
+  push({.due_ms = next_scrape_ms(start_ms, start_ms, line.offset_ms, source.interval_ms),
+        .source = &line,
+        .target = nullptr});
+  wake.notify_all();
+}
+
+WriterSet Pipeline::Impl::borrow_writers() {
+  {
+    const std::lock_guard lock(mutex);
+    if (!writers.empty()) {
+      WriterSet set = std::move(writers.back());
+      writers.pop_back();
+      return set;
+    }
+  }
+  WriterSet set;
+  for (std::size_t i = 0; i < sinks.size(); ++i) {
+    set.push_back(std::make_unique<sinks::BlockWriter>(
+        *sinks[i]->spool, wants_gzip(config.sinks[i]),
+        static_cast<std::uint32_t>(config.sinks[i].batch_points), clock));
+  }
+  return set;
+}
+
+void Pipeline::Impl::scrape(SourceLine& line, TargetSlot& slot) {
+  WriterSet set = borrow_writers();
+  std::vector<sinks::BlockWriter*> pointers;
+  for (const auto& writer : set) pointers.push_back(writer.get());
+  const ScrapeResult result = slot.target->scrape(pointers, &cancelled);
+  note(line, slot, result);
+  const std::lock_guard lock(mutex);
+  writers.push_back(std::move(set));
+  slot.busy = false;
+}
+
+void Pipeline::Impl::note(SourceLine& line, TargetSlot& slot, const ScrapeResult& result) {
+  const Target& target = *slot.target;
+  const std::string error = result.error ? result.error->message : "";
+  bool is_news = false;
+  bool first_empty = false;
+  {
+    const std::lock_guard lock(mutex);
+    SourceFigures& figures = line.figures;
+    first_empty = result.empty && (figures.scrapes == 0 || figures.counts.read > 0);
+    is_news = slot.error != error;
+    slot.error = error;
+    ++figures.scrapes;
+    figures.failures += result.error ? 1 : 0;
+    figures.last_duration_ms = result.duration_ms;
+    figures.last_error = error;
+    figures.counts += result.counts;
+    slot.series = slot.target->transform().series();
+    figures.series = 0;
+    for (const auto& [address, each] : line.targets) figures.series += each->series;
+  }
+  if (result.error && is_news && !cancelled) {
+    base::log(LogLevel::Warn, "scrape failed",
+              {{"source", target.label()}, {"error", error}, {"kept_samples", result.counts.read}});
+  } else if (is_news && !result.error) {
+    base::log(LogLevel::Info, "scraping again", {{"source", target.label()}, {"samples", result.counts.read}});
+  }
+  if (first_empty) {
+    base::log(LogLevel::Warn, "the page is empty: no match[] in the URL, or nothing matches it",
+              {{"source", target.label()}});
+  }
+  base::log(LogLevel::Debug, "scraped",
+            {{"source", target.label()},
+             {"samples", result.counts.read},
+             {"new_series", result.counts.new_series},
+             {"malformed", result.counts.malformed_total()},
+             {"duration_ms", result.duration_ms}});
+}
+
+void Pipeline::Impl::stop(std::int64_t grace_ms) {
+  using std::chrono::steady_clock;
+  const auto begun = steady_clock::now();
+  {
+    std::unique_lock lock(mutex);
+    if (stopped) return;
+    stopped = true;
+    stopping = true;
+    wake.notify_all();
+    idle.wait_until(lock, begun + milliseconds(grace_ms / 2), [this] { return scraping == 0; });
+    cancelled = true;
+  }
+  for (std::thread& worker : workers) worker.join();
+  // Every sink gets the same time, side by side.
+  std::vector<std::thread> drains;
+  for (const auto& line : sinks) {
+    drains.emplace_back([&line, deadline = begun + milliseconds(grace_ms)] {
+      line->sender->drain(deadline);
+      line->spool->close();
+    });
+  }
+  for (std::thread& drain : drains) drain.join();
+}
+
+Pipeline::Pipeline(const config::Config& config, const base::Clock& clock, base::HttpClientFactory client)
+    : impl_(std::make_unique<Impl>(config, clock, client)) {
+  impl_->start();
+}
+
+Pipeline::~Pipeline() { impl_->stop(0); }
+
+void Pipeline::stop(std::int64_t grace_ms) { impl_->stop(grace_ms); }
+
+PipelineFigures Pipeline::figures() const {
+  PipelineFigures figures;
+  const std::lock_guard lock(impl_->mutex);
+  for (const auto& line : impl_->sources) figures.sources.push_back(line->figures);
+  for (const auto& line : impl_->sinks) {
+    figures.sinks.push_back({line->name, line->spool->figures(), line->sender->figures()});
+  }
+  return figures;
+}
+
+}  // namespace fedwave::relay

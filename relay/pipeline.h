@@ -1,0 +1,70 @@
+// The running relay: every thread, queue and shutdown step is named here.
+//
+//   scrape workers   take due sources from the schedule; one scrape is one function on one worker
+//                    (relay/scraper.h), ending in the spool of every sink
+//   senders          one per sink, from its spool to the receiver (sinks/sender.h)
+//
+// Nothing else is shared: a target belongs to the worker that has it, spools have their own lock,
+// figures are copied out under one. stop() closes in the order of the data: schedule, scrapes in
+// hand, senders. Owned by the command that runs it; all methods from one thread, figures() from any.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "relay/base/clock.h"
+#include "relay/base/http_client.h"
+#include "relay/scrape_counts.h"
+#include "sinks/sender.h"
+#include "sinks/spool/spool.h"
+
+namespace fedwave::relay {
+
+struct SourceFigures {
+  std::string name;
+  std::uint64_t scrapes = 0;
+  std::uint64_t failures = 0;
+  std::uint64_t missed = 0;  // points of the schedule that a scrape overran
+  std::uint64_t series = 0;
+  std::int64_t last_duration_ms = 0;
+  std::string last_error;  // empty while all is well
+  ScrapeCounts counts{0};
+};
+
+struct SinkFigures {
+  std::string name;
+  sinks::SpoolFigures spool;
+  sinks::SenderFigures sender;
+};
+
+struct PipelineFigures {
+  std::vector<SourceFigures> sources;
+  std::vector<SinkFigures> sinks;
+};
+
+class Pipeline {
+ public:
+  // Starts scraping at once. The clock and the configuration outlive the pipeline.
+  Pipeline(const config::Config& config, const base::Clock& clock, base::HttpClientFactory client);
+  ~Pipeline();
+  Pipeline(const Pipeline&) = delete;
+  Pipeline& operator=(const Pipeline&) = delete;
+
+  // No new scrapes; those in hand get half of the time, the senders what is left of it. What is then
+  // still undelivered counts as expired. A second call does nothing.
+  void stop(std::int64_t grace_ms);
+
+  [[nodiscard]] PipelineFigures figures() const;
+
+  struct Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace fedwave::relay

@@ -1,0 +1,208 @@
+#include "relay/scraper.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "relay/curl_client.h"
+#include "relay/tls_options.h"
+#include "relay/version.h"
+
+namespace fedwave::relay {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Expected;
+
+constexpr std::size_t kErrorTextBytes = 300;
+
+std::string instance_of(const config::Source& source, const std::string& address) {
+  if (address.empty()) return {};
+  const auto parts = split_url(source.url);
+  const bool is_v6 = address.find(':') != std::string::npos;
+  return (is_v6 ? "[" + address + "]" : address) + ":" + (parts ? parts->port : "");
+}
+
+std::string decimal_seconds(std::int64_t duration_ms) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3f", static_cast<double>(duration_ms) / 1000);
+  return text;
+}
+
+std::string lower(std::string_view text) {
+  std::string copy(text);
+  std::transform(copy.begin(), copy.end(), copy.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return copy;
+}
+
+std::optional<Error> content_type_problem(const std::string& content_type) {
+  const std::string type = lower(content_type.substr(0, content_type.find(';')));
+  const auto refuse = [&](const char* why) {
+    return Error{ErrorCode::ContentType, "the answer's content type is \"" + content_type + "\": " + why};
+  };
+  if (type == "text/html") return refuse("a web page, not metrics; check host, port and path");
+  if (type == "application/json") return refuse("JSON, not metrics; the path of a Prometheus is /federate");
+  if (type.starts_with("application/vnd.google.protobuf") || type.starts_with("application/openmetrics-text")) {
+    return refuse("fedwave asked for the text format 0.0.4 and reads no other");
+  }
+  return {};
+}
+
+const char* status_advice(int status) {
+  switch (status) {
+    case 400: return "; a match[] that Prometheus does not understand?";
+    case 401:
+    case 403: return "; check bearer_token, bearer_token_file or basic_auth";
+    case 404: return "; check the path (a Prometheus has /federate, below its route prefix)";
+    case 405: return "; is this a Prometheus?";
+    case 503: return "; the Prometheus is starting or stopping";
+    default: return "";
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> scrape_addresses(const config::Source& source) {
+  const std::vector<std::string> as_it_resolves{""};
+  if (source.addresses == config::Addresses::One || !source.http.proxy_url.empty()) return as_it_resolves;
+  const auto parts = split_url(source.url);
+  if (!parts) return as_it_resolves;
+  auto addresses = resolve_addresses(parts->host);
+  // A name that does not resolve is the scrape's error to tell.
+  if (!addresses || addresses->size() < 2) return as_it_resolves;
+  return std::move(*addresses);
+}
+
+// Takes the answer as it arrives: refuses what is not a page, inflates, feeds the transform.
+class Target::Body final : public base::HttpReceiver {
+ public:
+  Body(Transform& transform, base::GzipInflater& inflater)
+      : transform_(transform), inflater_(inflater) {}
+
+  bool on_head(const base::HttpHead& head) override {
+    status_ = head.status;
+    if (status_ != 200) return true;  // the body's beginning says why
+    problem_ = content_type_problem(head.content_type);
+    const std::string encoding = lower(head.content_encoding);
+    is_gzip_ = encoding == "gzip" || encoding == "x-gzip";
+    if (!is_gzip_ && !encoding.empty() && encoding != "identity") {
+      problem_ = Error{ErrorCode::BadEncoding, "the answer is encoded as \"" + encoding +
+                                                   "\", but only gzip was offered"};
+    }
+    if (is_gzip_) inflater_.reset();
+    return !problem_;
+  }
+
+  bool on_body(std::string_view bytes) override {
+    if (status_ != 200) {
+      error_text_.append(bytes.substr(0, kErrorTextBytes - std::min(kErrorTextBytes, error_text_.size())));
+      return true;
+    }
+    received_ = received_ || !bytes.empty();
+    if (!is_gzip_) return transform_.feed(bytes);
+    const auto fed = inflater_.feed(bytes, [this](std::string_view text) { return transform_.feed(text); });
+    if (!fed && fed.error().code != ErrorCode::Cancelled) problem_ = fed.error();
+    return fed.has_value();
+  }
+
+  // The first thing that was wrong with the answer; `transfer` is what the client said of it.
+  std::optional<Error> verdict(const Expected<base::HttpHead>& transfer, const Transform& transform) {
+    if (problem_) return problem_;
+    if (const Error* limit = transform.failure()) return *limit;
+    if (!transfer) return transfer.error();
+    if (status_ != 200) {
+      return Error{ErrorCode::HttpStatus, "HTTP status " + std::to_string(status_) + quoted_answer() + status_advice(status_)};
+    }
+    if (is_gzip_ && received_ && !inflater_.at_end()) {
+      return Error{ErrorCode::Truncated, "the gzip stream ends before its end; what was complete is kept"};
+    }
+    return {};
+  }
+
+ private:
+  std::string quoted_answer() const {
+    const std::string line = error_text_.substr(0, error_text_.find('\n'));
+    return line.empty() || line.front() == '<' ? std::string() : " (\"" + line + "\")";
+  }
+
+  Transform& transform_;
+  base::GzipInflater& inflater_;
+  int status_ = 0;
+  bool is_gzip_ = false;
+  bool received_ = false;
+  std::optional<Error> problem_;
+  std::string error_text_;
+};
+
+Target::Target(const config::Config& config, const config::Source& source, std::string address,
+               std::unique_ptr<base::HttpClient> client, const base::Clock& clock)
+    : source_(source),
+      address_(std::move(address)),
+      label_(address_.empty() ? source.name : source.name + " at " + address_),
+      client_(std::move(client)),
+      clock_(clock),
+      stages_(source, config, instance_of(source, address_)),
+      transform_(source, stages_),
+      bearer_token_file_(source.http.bearer_token_file),
+      password_file_(source.http.basic_password_file) {}
+
+Expected<base::HttpRequest> Target::make_request(const std::atomic<bool>* cancelled) {
+  const config::HttpOptions& http = source_.http;
+  base::HttpRequest request;
+  request.url = source_.url;
+  request.headers = {"Accept: text/plain;version=0.0.4", "Accept-Encoding: gzip",
+                     std::string("User-Agent: fedwave/") + kVersion,
+                     "X-Prometheus-Scrape-Timeout-Seconds: " + decimal_seconds(source_.timeout_ms)};
+  for (const auto& [name, value] : http.headers) request.headers.push_back(name + ": " + value.value);
+  std::string token = http.bearer_token.value;
+  if (token.empty() && !http.bearer_token_file.empty()) {
+    auto content = bearer_token_file_.content();
+    if (!content) return content.error();
+    token = std::move(*content);
+  }
+  if (!token.empty()) request.headers.push_back("Authorization: Bearer " + token);
+  request.basic_username = http.basic_username;
+  request.basic_password = http.basic_password.value;
+  if (!http.basic_password_file.empty()) {
+    auto content = password_file_.content();
+    if (!content) return content.error();
+    request.basic_password = std::move(*content);
+  }
+  request.proxy_url = http.proxy_url.value;
+  request.connect_address = address_;
+  request.tls = tls_options(http.tls);
+  request.follow_redirects = http.follow_redirects;
+  request.timeout_ms = source_.timeout_ms;
+  request.connect_timeout_ms = std::min<std::int64_t>(source_.timeout_ms, 10'000);
+  request.cancelled = cancelled;
+  return request;
+}
+
+ScrapeResult Target::scrape(const std::vector<sinks::BlockWriter*>& writers,
+                            const std::atomic<bool>* cancelled) {
+  const std::int64_t start_ms = clock_.wall_ms();
+  const std::int64_t steady_start_ms = clock_.steady_ms();
+  transform_.begin(start_ms, writers);
+  const auto request = make_request(cancelled);
+  std::optional<Error> error;
+  ScrapeCounts counts(0);
+  if (!request) {
+    error = request.error();
+    counts = transform_.finish(false);
+  } else {
+    Body body(transform_, inflater_);
+    const auto transfer = client_->perform(*request, body);
+    const bool complete = !body.verdict(transfer, transform_);
+    counts = transform_.finish(complete);
+    error = body.verdict(transfer, transform_);  // again: the end of the page may show more
+  }
+  const bool empty = !error && counts.read == 0;
+  return {.error = std::move(error),
+          .counts = std::move(counts),
+          .start_ms = start_ms,
+          .duration_ms = clock_.steady_ms() - steady_start_ms,
+          .empty = empty};
+}
+
+}  // namespace fedwave::relay

@@ -1,0 +1,65 @@
+// One target (a source, or one address of it) and one scrape of it: request, inflate, transform,
+// from the first byte to the last on the calling thread. A Target is used by one thread at a time;
+// configuration and stages outlive it.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.h"
+#include "relay/base/clock.h"
+#include "relay/base/file.h"
+#include "relay/base/gzip.h"
+#include "relay/base/http_client.h"
+#include "relay/scrape_counts.h"
+#include "relay/series_stages.h"
+#include "relay/transform.h"
+#include "sinks/block_writer.h"
+
+namespace fedwave::relay {
+
+// Where to connect for a source: {""} for as its name resolves, or each address where the name has
+// several and nothing stands in between.
+std::vector<std::string> scrape_addresses(const config::Source& source);
+
+struct ScrapeResult {
+  std::optional<base::Error> error;  // what was complete was kept all the same
+  ScrapeCounts counts;
+  std::int64_t start_ms = 0;  // wall time
+  std::int64_t duration_ms = 0;
+  bool empty = false;  // a good answer without a single sample
+};
+
+class Target {
+ public:
+  // `address`: where to connect instead of the name in the URL; empty for as it resolves.
+  Target(const config::Config& config, const config::Source& source, std::string address,
+         std::unique_ptr<base::HttpClient> client, const base::Clock& clock);
+
+  ScrapeResult scrape(const std::vector<sinks::BlockWriter*>& writers,
+                      const std::atomic<bool>* cancelled);
+
+  [[nodiscard]] const std::string& label() const { return label_; }  // for people: name, address
+  [[nodiscard]] Transform& transform() { return transform_; }
+
+ private:
+  class Body;
+  base::Expected<base::HttpRequest> make_request(const std::atomic<bool>* cancelled);
+
+  const config::Source& source_;
+  const std::string address_;
+  const std::string label_;
+  const std::unique_ptr<base::HttpClient> client_;
+  const base::Clock& clock_;
+  const SeriesStages stages_;
+  Transform transform_;
+  base::GzipInflater inflater_;
+  base::WatchedFile bearer_token_file_;
+  base::WatchedFile password_file_;
+};
+
+}  // namespace fedwave::relay

@@ -1,0 +1,33 @@
+// Where points go. A sink takes one block and says what became of it; retrying, waiting and
+// counting are the sender's business. Called by its sender's thread only.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "sinks/block.h"
+
+namespace fedwave::sinks {
+
+enum class SendOutcome : std::uint8_t {
+  Accepted,  // acknowledged: the receiver has it
+  Retry,     // the same block again, later
+  Refused,   // the receiver will never take this block as it is
+};
+
+struct SendResult {
+  SendOutcome outcome = SendOutcome::Accepted;
+  std::string detail;               // for people: what the receiver said, or why it was not reached
+  std::int64_t retry_after_ms = 0;  // what the receiver asked for; 0: nothing said
+};
+
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual SendResult send(const Block& block) = 0;
+  // Called once nothing more comes: hand over what is still on its way.
+  virtual void finish() {}
+};
+
+}  // namespace fedwave::sinks

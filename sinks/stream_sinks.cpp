@@ -1,0 +1,152 @@
+#include "sinks/stream_sinks.h"
+
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+namespace fedwave::sinks {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+using base::Expected;
+
+constexpr std::int64_t kPollSliceMs = 100;  // how quickly a cancellation is noticed
+constexpr std::int64_t kDrainMs = 2'000;
+
+std::int64_t steady_ms() {
+  using namespace std::chrono;
+  return duration_cast<milliseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
+Error socket_error(const std::string& what) {
+  const auto code = errno == ETIMEDOUT ? ErrorCode::Timeout : ErrorCode::Unreachable;
+  return {code, what + ": " + std::strerror(errno)};
+}
+
+}  // namespace
+
+TcpSink::TcpSink(TcpSinkOptions options, const std::atomic<bool>* cancelled)
+    : options_(std::move(options)), cancelled_(cancelled) {}
+
+TcpSink::~TcpSink() { disconnect(); }
+
+void TcpSink::disconnect() {
+  if (socket_ >= 0) ::close(socket_);
+  socket_ = -1;
+}
+
+bool TcpSink::wait_for(short events, std::int64_t timeout_ms) const {
+  const std::int64_t deadline = steady_ms() + timeout_ms;
+  for (;;) {
+    const std::int64_t left = deadline - steady_ms();
+    if (left <= 0 || (cancelled_ != nullptr && cancelled_->load())) break;
+    pollfd waiting{.fd = socket_, .events = events, .revents = 0};
+    const int ready = ::poll(&waiting, 1, static_cast<int>(std::min(left, kPollSliceMs)));
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return false;
+  }
+  errno = ETIMEDOUT;
+  return false;
+}
+
+Expected<void> TcpSink::connect() {
+  const std::string where = options_.host + ":" + std::to_string(options_.port);
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  const std::string port = std::to_string(options_.port);
+  if (const int code = ::getaddrinfo(options_.host.c_str(), port.c_str(), &hints, &found); code != 0) {
+    return Error{ErrorCode::Unreachable, "cannot resolve " + options_.host + ": " + gai_strerror(code)};
+  }
+  const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
+  Error last{ErrorCode::Unreachable, "no address for " + where};
+  for (const addrinfo* a = found; a != nullptr; a = a->ai_next) {
+    socket_ = ::socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (socket_ < 0) return socket_error("cannot make a socket");
+    const int user_timeout_ms = static_cast<int>(options_.write_timeout_ms);
+    ::setsockopt(socket_, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
+    int failure = ::connect(socket_, a->ai_addr, a->ai_addrlen) == 0 ? 0 : errno;
+    if (failure == EINPROGRESS) {
+      socklen_t size = sizeof failure;
+      if (!wait_for(POLLOUT, options_.connect_timeout_ms)) {
+        failure = ETIMEDOUT;
+      } else {
+        ::getsockopt(socket_, SOL_SOCKET, SO_ERROR, &failure, &size);
+      }
+    }
+    if (failure == 0) return {};
+    errno = failure;
+    last = socket_error("cannot connect to " + where);
+    disconnect();
+  }
+  return last;
+}
+
+// A proxy never sends anything, so anything readable is its end of the connection.
+bool TcpSink::receiver_has_left() const {
+  char byte;
+  const ssize_t count = ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return count == 0 || (count < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+Expected<void> TcpSink::write_all(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count > 0) {
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      if (!wait_for(POLLOUT, options_.write_timeout_ms)) {
+        return socket_error("the receiver does not read");
+      }
+    } else if (errno != EINTR) {
+      return socket_error("the connection broke");
+    }
+  }
+  return {};
+}
+
+SendResult TcpSink::send(const Block& block) {
+  if (socket_ >= 0 && receiver_has_left()) disconnect();
+  if (socket_ < 0) {
+    if (const auto connected = connect(); !connected) {
+      return {SendOutcome::Retry, connected.error().message};
+    }
+  }
+  const auto lines = block_lines(block);
+  if (!lines) return {SendOutcome::Refused, lines.error().message};
+  if (const auto written = write_all(*lines); !written) {
+    disconnect();
+    return {SendOutcome::Retry, written.error().message};
+  }
+  return {};
+}
+
+void TcpSink::finish() {
+  if (socket_ < 0) return;
+  ::shutdown(socket_, SHUT_WR);
+  static_cast<void>(wait_for(POLLIN, kDrainMs));
+  disconnect();
+}
+
+SendResult StdoutSink::send(const Block& block) {
+  const auto lines = block_lines(block);
+  if (!lines) return {SendOutcome::Refused, lines.error().message};
+  const bool written = std::fwrite(lines->data(), 1, lines->size(), stdout) == lines->size();
+  if (written && std::fflush(stdout) == 0) return {};
+  std::clearerr(stdout);
+  return {SendOutcome::Retry, std::string("cannot write to standard output: ") + std::strerror(errno)};
+}
+
+}  // namespace fedwave::sinks

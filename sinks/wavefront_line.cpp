@@ -1,0 +1,341 @@
+#include "sinks/wavefront_line.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace fedwave::sinks {
+namespace {
+
+// The receiver refuses a tag whose key and value have 255 bytes or more together.
+constexpr std::size_t kKeyAndValueBytesMax = 254;
+constexpr std::size_t kHashSuffixBytes = 9;  // '~' and eight hexadecimal digits
+
+void count(RepairCounts& repairs, Repair repair, std::size_t times = 1) {
+  repairs[static_cast<std::size_t>(repair)] += static_cast<std::uint32_t>(times);
+}
+
+bool is_name_byte(char c) {
+  return (c >= ',' && c <= '9') || (c >= 'A' && c <= 'Z') || c == '_' || (c >= 'a' && c <= 'z');
+}
+
+void sanitise(std::string& text, std::size_t from) {
+  for (std::size_t i = from; i < text.size(); ++i) {
+    if (!is_name_byte(text[i])) text[i] = '-';
+  }
+}
+
+// Bytes of what may stand before a name: a delta sign, '~', or both.
+std::size_t name_marker_bytes(std::string_view name) {
+  std::size_t bytes = 0;
+  for (const std::string_view delta : {"\xE2\x88\x86", "\xCE\x94"}) {
+    if (name.starts_with(delta)) bytes = delta.size();
+  }
+  return bytes < name.size() && name[bytes] == '~' ? bytes + 1 : bytes;
+}
+
+// What Go's strings.TrimSpace takes away, in UTF-8.
+constexpr std::array<std::string_view, 25> kSpaces = {" ",
+                                                      "\t",
+                                                      "\n",
+                                                      "\v",
+                                                      "\f",
+                                                      "\r",
+                                                      "\xC2\x85",
+                                                      "\xC2\xA0",
+                                                      "\xE1\x9A\x80",
+                                                      "\xE2\x80\x80",
+                                                      "\xE2\x80\x81",
+                                                      "\xE2\x80\x82",
+                                                      "\xE2\x80\x83",
+                                                      "\xE2\x80\x84",
+                                                      "\xE2\x80\x85",
+                                                      "\xE2\x80\x86",
+                                                      "\xE2\x80\x87",
+                                                      "\xE2\x80\x88",
+                                                      "\xE2\x80\x89",
+                                                      "\xE2\x80\x8A",
+                                                      "\xE2\x80\xA8",
+                                                      "\xE2\x80\xA9",
+                                                      "\xE2\x80\xAF",
+                                                      "\xE2\x81\x9F",
+                                                      "\xE3\x80\x80"};
+
+std::string_view trim(std::string_view text) {
+  const auto find_space = [](auto at_edge) {
+    const auto* found = std::find_if(kSpaces.begin(), kSpaces.end(), at_edge);
+    return found == kSpaces.end() ? std::size_t{0} : found->size();
+  };
+  while (const auto bytes = find_space([&](std::string_view s) { return text.starts_with(s); })) {
+    text.remove_prefix(bytes);
+  }
+  while (const auto bytes = find_space([&](std::string_view s) { return text.ends_with(s); })) {
+    text.remove_suffix(bytes);
+  }
+  return text;
+}
+
+// Only newline has an escape; a carriage return or an escape sequence would go through raw.
+std::string without_control_characters(std::string_view text, RepairCounts& repairs) {
+  std::string clean(text);
+  bool replaced = false;
+  for (char& c : clean) {
+    const auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\t' && c != '\n') || byte == 0x7F) {
+      c = ' ';
+      replaced = true;
+    }
+  }
+  if (replaced) count(repairs, Repair::ControlCharacter);
+  return clean;
+}
+
+// Cuts at a UTF-8 boundary and ends with a hash of the whole. Where not even the hash has room, the
+// text is only cut.
+void cut(std::string& text, std::size_t bytes_max) {
+  const bool room_for_hash = bytes_max > kHashSuffixBytes;
+  std::size_t keep = room_for_hash ? bytes_max - kHashSuffixBytes : bytes_max;
+  const auto hash = static_cast<std::uint32_t>(XXH3_64bits(text.data(), text.size()) >> 32U);
+  while (keep > 0 && (static_cast<unsigned char>(text[keep]) & 0xC0U) == 0x80U) --keep;
+  text.resize(keep);
+  if (!room_for_hash) return;
+  text += '~';
+  for (unsigned shift = 32; shift > 0; shift -= 4) {
+    text += "0123456789abcdef"[(hash >> (shift - 4)) & 0xFU];
+  }
+}
+
+// A source or tag value as it may go out, not yet escaped. Empty when nothing is left.
+std::string clean_value(std::string_view raw, std::size_t bytes_max, Repair too_long,
+                        RepairCounts& repairs) {
+  std::string value(trim(without_control_characters(trim(raw), repairs)));
+  if (value.size() > bytes_max) {
+    cut(value, bytes_max);
+    count(repairs, too_long);
+  }
+  if (!value.empty() && value.back() == '\\') {
+    value.back() = '/';
+    count(repairs, Repair::TrailingBackslash);
+  }
+  return value;
+}
+
+// A backslash itself is not escaped: the receiver does not know "\\".
+void append_quoted(std::string& out, std::string_view value) {
+  out += '"';
+  for (const char c : value) {
+    if (c == '"') {
+      out += "\\\"";
+    } else if (c == '\n') {
+      out += "\\n";
+    } else {
+      out += c;
+    }
+  }
+  out += '"';
+}
+
+struct Tag {
+  std::string key;
+  std::string value;
+  std::string_view original_key;
+};
+
+std::optional<Tag> clean_tag(const std::string& raw_key, const std::string& raw_value,
+                             const LineLimits& limits, RepairCounts& repairs) {
+  Tag tag{raw_key, {}, raw_key};
+  sanitise(tag.key, 0);
+  if (tag.key == "source") {
+    tag.key = "_source";
+    count(repairs, Repair::SourceTagRenamed);
+  }
+  if (tag.key.empty() || trim(raw_value).empty()) {
+    count(repairs, Repair::TagValueBlank);
+    return std::nullopt;
+  }
+  if (tag.key.size() > limits.tag_key_bytes || tag.key.size() >= kKeyAndValueBytesMax) {
+    count(repairs, Repair::TagKeyTooLong);
+    return std::nullopt;
+  }
+  const std::size_t value_bytes_max =
+      std::min(limits.tag_value_bytes, kKeyAndValueBytesMax - tag.key.size());
+  tag.value = clean_value(raw_value, value_bytes_max, Repair::TagValueTruncated, repairs);
+  if (tag.value.empty()) {
+    count(repairs, Repair::TagValueBlank);
+    return std::nullopt;
+  }
+  return tag;
+}
+
+std::vector<Tag> clean_tags_of(const Point& point, const LineLimits& limits,
+                               RepairCounts& repairs) {
+  std::vector<Tag> tags;
+  tags.reserve(point.tags.size());
+  for (const auto& [key, value] : point.tags) {
+    if (auto tag = clean_tag(key, value, limits, repairs)) tags.push_back(*std::move(tag));
+  }
+  std::stable_sort(tags.begin(), tags.end(),
+                   [](const Tag& a, const Tag& b) { return a.key < b.key; });
+  const auto same_key = [](const Tag& a, const Tag& b) { return a.key == b.key; };
+  const auto collided = std::unique(tags.begin(), tags.end(), same_key);
+  count(repairs, Repair::TagKeyCollision, static_cast<std::size_t>(tags.end() - collided));
+  tags.erase(collided, tags.end());
+  return tags;
+}
+
+// Keeps `tags_max` of them: first those of `keep_first` in its order, then by key. `tags` is sorted
+// by key and stays so.
+void enforce_tag_limit(std::vector<Tag>& tags, std::size_t tags_max,
+                       std::span<const std::string> keep_first, RepairCounts& repairs) {
+  if (tags.size() <= tags_max) return;
+  count(repairs, Repair::TagsOverLimit, tags.size() - tags_max);
+  const auto rank = [&keep_first](const Tag& tag) {
+    return std::find(keep_first.begin(), keep_first.end(), tag.original_key) - keep_first.begin();
+  };
+  std::stable_sort(tags.begin(), tags.end(),
+                   [&rank](const Tag& a, const Tag& b) { return rank(a) < rank(b); });
+  tags.erase(tags.begin() + static_cast<std::ptrdiff_t>(tags_max), tags.end());
+  std::sort(tags.begin(), tags.end(), [](const Tag& a, const Tag& b) { return a.key < b.key; });
+}
+
+std::int64_t add_counts(std::int64_t a, std::int64_t b) {
+  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+  return a > kMax - b ? kMax : a + b;
+}
+
+// Ascending, without duplicates and without what the receiver does not take.
+std::vector<Centroid> normalise(std::span<const Centroid> centroids) {
+  std::vector<Centroid> sorted;
+  std::copy_if(centroids.begin(), centroids.end(), std::back_inserter(sorted),
+               [](const Centroid& c) { return c.count > 0 && std::isfinite(c.value); });
+  std::sort(sorted.begin(), sorted.end(),
+            [](const Centroid& a, const Centroid& b) { return a.value < b.value; });
+  std::vector<Centroid> merged;
+  for (const Centroid& centroid : sorted) {
+    if (!merged.empty() && merged.back().value == centroid.value) {
+      merged.back().count = add_counts(merged.back().count, centroid.count);
+    } else {
+      merged.push_back(centroid);
+    }
+  }
+  return merged;
+}
+
+// Exactly kCentroidsMax groups of neighbours, each with the mean of its members.
+std::vector<Centroid> merge_neighbours(const std::vector<Centroid>& centroids) {
+  std::vector<Centroid> merged;
+  for (std::size_t group = 0; group < kCentroidsMax; ++group) {
+    const std::size_t begin = group * centroids.size() / kCentroidsMax;
+    const std::size_t end = (group + 1) * centroids.size() / kCentroidsMax;
+    Centroid sum = centroids[begin];
+    for (std::size_t i = begin + 1; i < end; ++i) {
+      const Centroid& next = centroids[i];
+      sum.count = add_counts(sum.count, next.count);
+      const double share = static_cast<double>(next.count) / static_cast<double>(sum.count);
+      sum.value = sum.value * (1 - share) + next.value * share;
+    }
+    merged.push_back(sum);
+  }
+  return merged;
+}
+
+}  // namespace
+
+const char* rejection_name(Rejection rejection) {
+  switch (rejection) {
+    case Rejection::EmptyName:
+      return "empty_name";
+    case Rejection::NameTooLong:
+      return "name_too_long";
+    case Rejection::EmptySource:
+      return "empty_source";
+    case Rejection::NotANumber:
+      return "not_a_number";
+    case Rejection::Infinite:
+      return "infinite";
+  }
+  return "";
+}
+
+const char* repair_name(Repair repair) {
+  switch (repair) {
+    case Repair::TagsOverLimit:
+      return "tags_over_limit";
+    case Repair::TagKeyTooLong:
+      return "tag_key_too_long";
+    case Repair::TagValueTruncated:
+      return "tag_value_truncated";
+    case Repair::TagValueBlank:
+      return "tag_value_blank";
+    case Repair::TrailingBackslash:
+      return "trailing_backslash";
+    case Repair::SourceTagRenamed:
+      return "source_tag_renamed";
+    case Repair::TagKeyCollision:
+      return "tag_key_collision";
+    case Repair::SourceTruncated:
+      return "source_truncated";
+    case Repair::TimestampOutOfRange:
+      return "timestamp_out_of_range";
+    case Repair::ControlCharacter:
+      return "control_character";
+    case Repair::CentroidsMerged:
+      return "centroids_merged";
+  }
+  return "";
+}
+
+std::variant<RenderedSeries, RenderRejected> render_series(
+    const Point& point, const LineLimits& limits, std::span<const std::string> keep_first) {
+  const std::size_t marker_bytes = name_marker_bytes(point.name);
+  if (point.name.size() == marker_bytes) return RenderRejected{Rejection::EmptyName};
+  if (point.name.size() > limits.name_bytes) return RenderRejected{Rejection::NameTooLong};
+  RenderedSeries series;
+  std::string name = point.name;
+  sanitise(name, marker_bytes);
+  series.head = '"' + name + "\" ";
+
+  const std::string source =
+      clean_value(point.source, limits.source_bytes, Repair::SourceTruncated, series.repairs);
+  if (source.empty()) return RenderRejected{Rejection::EmptySource};
+  series.tail = " source=";
+  append_quoted(series.tail, source);
+
+  std::vector<Tag> tags = clean_tags_of(point, limits, series.repairs);
+  enforce_tag_limit(tags, limits.tags, keep_first, series.repairs);
+  for (const Tag& tag : tags) {
+    series.tail += " \"" + tag.key + "\"=";
+    append_quoted(series.tail, tag.value);
+  }
+  series.tail += '\n';
+  return series;
+}
+
+bool append_distribution(std::string& out, std::int64_t timestamp_s,
+                         std::span<const Centroid> centroids, const RenderedSeries& series,
+                         RepairCounts* repairs) {
+  std::vector<Centroid> sent = normalise(centroids);
+  if (sent.empty()) return false;
+  if (sent.size() > kCentroidsMax) {
+    sent = merge_neighbours(sent);
+    if (repairs != nullptr) count(*repairs, Repair::CentroidsMerged);
+  }
+  out += "!M " + std::to_string(timestamp_s);
+  for (const Centroid& centroid : sent) {
+    out += " #" + std::to_string(centroid.count) + ' ';
+    append_value(out, centroid.value);
+  }
+  out += ' ';
+  out.append(series.head, 0, series.head.size() - 1);  // the tail brings its own space
+  out += series.tail;
+  return true;
+}
+
+}  // namespace fedwave::sinks

@@ -1,0 +1,198 @@
+"""The whole way: mesh -> Prometheus with recording rules -> /federate -> relay -> Wavefront.
+
+A real Prometheus scrapes the simulated mesh and federates it to itself as the Wavefront Istio
+integration does; the relay pulls with the sample configuration's allow list into a receiver that
+checks every line.
+"""
+import os
+import re
+import subprocess
+import tempfile
+import time
+import unittest
+
+from support import fedwave, istio_sample
+from support.points import name_of, parse
+from support.processes import wait_until
+from support.prometheus import PROMTOOL, RULES, Prometheus
+
+DEADLINE_S = 90
+METRICS_TABLE = os.path.join(fedwave.SOURCE_ROOT, "docs", "metrics.md")
+HISTOGRAMS = ("istio.request.duration.milliseconds", "istio.request.bytes", "istio.response.bytes")
+HISTOGRAM_PARTS = ("bucket", "count", "sum", "bucket.p50", "bucket.p75", "bucket.p90", "bucket.p95",
+                   "bucket.p99", "bucket.p999")
+# Allowed beyond the sample's list: documented by the integration, but not let through by it.
+ALSO_ALLOWED = ("istio.mongo.*", "pilot.proxy.queue.time.bucket.value")
+NAMES = {f"{name}.value" for name in (
+    "istio.requests.total",
+    *(f"{histogram}.{part}" for histogram in HISTOGRAMS for part in HISTOGRAM_PARTS),
+    "istio.tcp.sent.bytes.total", "istio.tcp.received.bytes.total",
+    "istio.tcp.connections.opened.total", "istio.tcp.connections.closed.total",
+    "istio.mongo.received.bytes", "istio.build",
+    "pilot.services", "pilot.virt.services", "pilot.xds", "pilot.xds.pushes",
+    "pilot.xds.cds.reject", "pilot.xds.eds.reject", "pilot.xds.lds.reject", "pilot.xds.rds.reject",
+    "pilot.xds.write.timeout", "pilot.xds.push.context.errors",
+    "pilot.total.xds.rejects", "pilot.total.xds.internal.errors",
+    "pilot.conflict.inbound.listener",
+    "pilot.conflict.outbound.listener.http.over.current.tcp",
+    "pilot.conflict.outbound.listener.tcp.over.current.http",
+    "pilot.conflict.outbound.listener.tcp.over.current.tcp",
+    "pilot.proxy.convergence.time.bucket", "pilot.proxy.queue.time.bucket",
+    "citadel.server.csr.count", "citadel.server.success.cert.issuance.count",
+    "citadel.server.csr.sign.error.count",
+    "galley.validation.passed", "galley.validation.failed", "galley.validation.http.error",
+    "galley.validation.config.updates", "galley.validation.config.update.error",
+    "galley.validation.config.load", "galley.validation.config.load.error",
+    "galley.validation.config.delete.error",
+    "go.goroutines", "go.memstats.alloc.bytes", "go.memstats.heap.alloc.bytes",
+    "go.memstats.heap.inuse.bytes", "go.memstats.heap.sys.bytes", "go.memstats.stack.inuse.bytes",
+    "process.cpu.seconds.total", "process.resident.memory.bytes", "process.virtual.memory.bytes",
+    "sidecar.injection.requests.total", "sidecar.injection.success.total")}
+CONFIG = """clusterName: mesh-1
+flushInterval: 5s
+sinks:
+- proxyAddress: {sink}
+sources:
+  prometheus_sources:
+  - url: 'http://{prometheus}/federate?match[]={{job=~"federate|kubernetes-pods"}}'
+    source: istio-prometheus
+    collection:
+      interval: 1s
+    filters:
+      metricTagDenyList:
+        destination_principal:
+        - '*'
+      metricAllowList:
+{allowed}
+"""
+# Series whose every point is compared with what Prometheus has stored.
+COMPARED = (
+    ('istio_requests_total{job="federate",destination_workload="productpage-v1",'
+     'source_workload="istio-ingressgateway",reporter="destination"}',
+     "istio.requests.total.value",
+     {"destination_workload": "productpage-v1", "source_workload": "istio-ingressgateway",
+      "reporter": "destination"}),
+    ('istio_request_duration_milliseconds_bucket{job="federate",le="25",response_code="200",'
+     'destination_workload="reviews-v2",reporter="source"}',
+     "istio.request.duration.milliseconds.bucket.value",
+     {"destination_workload": "reviews-v2", "reporter": "source", "le": "25",
+      "response_code": "200"}),
+    ('istio_request_duration_milliseconds_bucket_p99{job="federate",response_code="200",'
+     'destination_workload="details-v1",reporter="source"}',
+     "istio.request.duration.milliseconds.bucket.p99.value",
+     {"destination_workload": "details-v1", "reporter": "source", "response_code": "200"}),
+    ('istio_tcp_sent_bytes_total{job="federate",reporter="source"}',
+     "istio.tcp.sent.bytes.total.value", {"reporter": "source"}),
+    ('pilot_xds_pushes{type="eds"}', "pilot.xds.pushes.value", {"type": "eds"}),
+    ('pilot_proxy_convergence_time_bucket{le="0.5"}', "pilot.proxy.convergence.time.bucket.value",
+     {"le": "0.5"}),
+    ('process_cpu_seconds_total{app="istiod"}', "process.cpu.seconds.total.value",
+     {"app": "istiod"}),
+    ('istio_mongo_received_bytes{job="kubernetes-pods"}', "istio.mongo.received.bytes.value", {}),
+)
+POINTS_COMPARED_MIN = 3  # of each series
+
+
+class RecordingRulesTest(unittest.TestCase):
+    def test_promtool_accepts_the_recording_rules(self):
+        done = subprocess.run([PROMTOOL, "check", "rules", RULES], capture_output=True, text=True,
+                              check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("SUCCESS: 32 rules found", done.stdout)
+
+
+class DocumentationTest(unittest.TestCase):
+    def test_the_table_of_metrics_names_exactly_what_arrives_here(self):
+        with open(METRICS_TABLE, encoding="utf-8") as file:
+            rows = re.findall(r"^\| `(\w+)` \| `([\w.]+)` \|", file.read(), re.MULTILINE)
+        self.assertEqual({name for _, name in rows}, NAMES)
+        for metric, name in rows:
+            self.assertEqual(name, metric.replace("_", ".") + ".value")
+
+
+class FederationTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = tempfile.TemporaryDirectory(prefix="fedwave-federation-")
+        cls.addClassCleanup(folder.cleanup)
+        mesh = fedwave.simulated_mesh(folder.name)
+        cls.addClassCleanup(mesh.stop)
+        cls.prometheus = Prometheus(folder.name, mesh.address)
+        cls.addClassCleanup(cls.prometheus.stop)
+        cls.receiver = fedwave.Receiver(folder.name, "--strict")
+        cls.addClassCleanup(cls.receiver.stop)
+        config = os.path.join(folder.name, "fedwave.yaml")
+        allowed = (*istio_sample.metric_allow_list(), *ALSO_ALLOWED)
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(CONFIG.format(sink=cls.receiver.address, prometheus=cls.prometheus.address,
+                                     allowed="\n".join(f"      - '{name}'" for name in allowed)))
+        cls.relay = fedwave.relay(config, folder.name)
+        cls.addClassCleanup(cls.relay.stop)
+        cls.wait_for_everything()
+        cls.relay_exit = cls.relay.stop()
+        cls.lines = cls.receiver.lines()
+        cls.points = [parse(line) for line in cls.lines]
+
+    @classmethod
+    def wait_for_everything(cls):
+        """Until each name has arrived and each compared series several times."""
+        state = {}
+
+        def probe():
+            if not cls.relay.running():
+                raise AssertionError(f"the relay ended:\n{cls.relay.output()}")
+            names = [name_of(line) for line in cls.receiver.lines()]
+            state["missing"] = sorted(NAMES.difference(names))
+            return not state["missing"] and time.monotonic() > state.setdefault(
+                "enough", time.monotonic() + 2 * POINTS_COMPARED_MIN)
+        wait_until(probe, lambda: f"missing {state['missing']}\n{cls.relay.output()}", DEADLINE_S,
+                   every_s=1)
+
+    def test_every_documented_metric_arrives(self):
+        self.assertEqual(NAMES - {point.name for point in self.points}, set())
+
+    def test_only_allowed_series_arrive(self):
+        for point in self.points:
+            self.assertFalse(point.name.startswith(("envoy.", "container.", "up.", "scrape.")), point)
+            self.assertNotIn("destination_principal", point.tags, point)
+        for point in self.points:
+            if point.name.startswith(("istio.request", "istio.response", "istio.tcp.")):
+                self.assertEqual(point.tags["job"], "federate", point)
+
+    def test_every_point_carries_the_cluster_and_the_source(self):
+        self.assertEqual({(point.source, point.tags.get("cluster")) for point in self.points},
+                         {("istio-prometheus", "mesh-1")})
+
+    def test_the_relay_ends_well_and_the_receiver_refused_nothing(self):
+        self.assertEqual(self.relay_exit, 0, self.relay.output())
+        self.assertEqual(self.receiver.stop(), 0, self.receiver.output())
+        summary = self.receiver.output()
+        self.assertRegex(summary, rf"(?m)^points +{len(self.points)}$")
+        self.assertRegex(summary, r"(?m)^rejected +0$")
+        self.assertRegex(summary, r"(?m)^duplicates +0$")
+        self.assertRegex(summary, r"(?m)^conflicts +0$")  # one point, two values
+
+    def test_a_sample_that_prometheus_repeats_is_sent_once(self):
+        seen = set()
+        for point in self.points:
+            key = (point.name, point.timestamp, tuple(sorted(point.tags.items())))
+            self.assertNotIn(key, seen)
+            seen.add(key)
+
+    def test_values_and_timestamps_are_those_that_prometheus_stored(self):
+        for selector, name, tags in COMPARED:
+            with self.subTest(series=selector):
+                [(_, samples)] = self.prometheus.stored(selector)
+                # Wavefront is told seconds; scrapes are a second apart, so these stay distinct.
+                stored = {at_ms // 1000: value for at_ms, value in samples.items()}
+                self.assertEqual(len(stored), len(samples))
+                points = [point for point in self.points
+                          if point.name == name and tags.items() <= point.tags.items()]
+                self.assertGreaterEqual(len(points), POINTS_COMPARED_MIN)
+                for point in points:
+                    self.assertIn(point.timestamp, stored, point)
+                    self.assertEqual(point.value, stored[point.timestamp], point)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,63 @@
+"""The binary under test, in each of its roles."""
+import os
+import subprocess
+
+from support.processes import Server, accepts_connections
+
+FEDWAVE = os.environ["FEDWAVE"]
+SOURCE_ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
+
+
+def run(*arguments, timeout_s=60):
+    """A command that ends by itself; a CompletedProcess with text output."""
+    return subprocess.run([FEDWAVE, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, timeout=timeout_s, check=False)
+
+
+def relay(config_path, folder):
+    """`fedwave run`; it is up to the caller to see that it works."""
+    return Server([FEDWAVE, "run", "--config", config_path], os.path.join(folder, "relay.log"))
+
+
+class Listening(Server):
+    """A command that takes a free port and writes it to a file."""
+
+    def __init__(self, command, folder):
+        port_file = os.path.join(folder, f"{command[0]}.port")
+        super().__init__([FEDWAVE, *command, "--listen", "127.0.0.1:0", "--port-file", port_file],
+                         os.path.join(folder, f"{command[0]}.log"))
+
+        def port():
+            try:
+                with open(port_file, encoding="ascii") as file:
+                    number = int(file.read() or 0)
+            except FileNotFoundError:
+                return 0
+            return number if number and accepts_connections(number) else 0
+        try:
+            self.port = self.wait_ready(port)
+        except BaseException:
+            self.stop()
+            raise
+        self.address = f"127.0.0.1:{self.port}"
+
+
+class Receiver(Listening):
+    """`fedwave receive`: takes what a Wavefront proxy takes and keeps the lines it accepted."""
+
+    def __init__(self, folder, *options):
+        self.record_path = os.path.join(folder, "points.txt")
+        super().__init__(["receive", "--record", self.record_path, *options], folder)
+
+    def lines(self):
+        """The complete lines accepted so far."""
+        try:
+            with open(self.record_path, encoding="utf-8") as file:
+                return [line[:-1] for line in file if line.endswith("\n")]
+        except FileNotFoundError:
+            return []
+
+
+def simulated_mesh(folder, lifetime="280s"):
+    """`fedwave demo`, for its /federate and /metrics."""
+    return Listening(["demo", "--for", lifetime], folder)

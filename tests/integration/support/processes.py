@@ -1,0 +1,104 @@
+"""Servers as child processes: started, waited for by polling, stopped by their own pid."""
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+
+POLL_S = 0.1
+
+
+def wait_until(probe, what, deadline_s=20, every_s=POLL_S):
+    """Polls until `probe` returns something true and returns it; fails with `what` after that."""
+    end = time.monotonic() + deadline_s
+    while True:
+        result = probe()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError(f"{what() if callable(what) else what}: not within {deadline_s} s")
+        time.sleep(every_s)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def accepts_connections(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def http_get(url, headers=None, timeout_s=10, ca_file=None):
+    """(status, body); (0, reason) while nobody answers."""
+    context = ssl.create_default_context(cafile=ca_file) if ca_file else None
+    request = urllib.request.Request(url, headers=headers or {})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s, context=context) as response:
+            return response.status, response.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+    except OSError as error:
+        return 0, str(error).encode()
+
+
+class Server:
+    """A child process whose output goes to a file; to be used with `with` or addCleanup(stop)."""
+
+    def __init__(self, command, output_path, cwd=None, env=None):
+        self.name = os.path.basename(command[0])
+        self.output_path = output_path
+        self._output = open(output_path, "ab")
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._output,
+                                         stderr=subprocess.STDOUT, cwd=cwd, env=env)
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def output(self):
+        with open(self.output_path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def running(self):
+        return self._process.poll() is None
+
+    def wait_ready(self, probe, deadline_s=30):
+        """Polls `probe`; a process that ends instead is reported with what it wrote."""
+        def check():
+            if not self.running():
+                raise AssertionError(f"{self.name} ended with {self._process.returncode}:\n"
+                                     f"{self.output()}")
+            return probe()
+        return wait_until(check, lambda: f"{self.name} is not ready:\n{self.output()}", deadline_s)
+
+    def wait(self, timeout_s):
+        """The exit code of a process that ends by itself."""
+        return self._process.wait(timeout=timeout_s)
+
+    def stop(self, timeout_s=30):
+        """SIGTERM, and SIGKILL should that not do; the exit code."""
+        if self.running():
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(timeout=timeout_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._output.close()
+        return self._process.returncode
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

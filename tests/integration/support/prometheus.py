@@ -1,0 +1,41 @@
+"""A real Prometheus over the simulated mesh, wired as the Wavefront Istio integration wires it."""
+import json
+import os
+import urllib.parse
+
+from support.processes import Server, free_port, http_get
+
+_FOLDER = os.path.join(os.path.dirname(__file__), "..", "prometheus")
+RULES = os.path.abspath(os.path.join(_FOLDER, "istio_rules.yml"))
+BINARY = "/usr/bin/prometheus"
+PROMTOOL = "/usr/bin/promtool"
+
+
+class Prometheus(Server):
+    def __init__(self, folder, mesh_address):
+        self.address = f"127.0.0.1:{free_port()}"
+        config = os.path.join(folder, "prometheus.yml")
+        with open(os.path.join(_FOLDER, "prometheus.yml.in"), encoding="utf-8") as file:
+            text = file.read()
+        for name, value in (("RULES", RULES), ("MESH", mesh_address), ("SELF", self.address)):
+            text = text.replace(f"@{name}@", value)
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(text)
+        super().__init__([BINARY, f"--config.file={config}",
+                          f"--web.listen-address={self.address}",
+                          f"--storage.tsdb.path={os.path.join(folder, 'tsdb')}"],
+                         os.path.join(folder, "prometheus.log"), cwd=folder)
+        try:
+            self.wait_ready(lambda: http_get(f"http://{self.address}/-/ready")[0] == 200)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stored(self, selector, window="10m"):
+        """Every stored sample of the series: [(labels, {timestamp_ms: value})]."""
+        query = urllib.parse.urlencode({"query": f"{selector}[{window}]"})
+        status, body = http_get(f"http://{self.address}/api/v1/query?{query}")
+        if status != 200:
+            raise AssertionError(f"Prometheus answers {status} to {selector}: {body!r}")
+        return [(series["metric"], {round(t * 1000): float(v) for t, v in series["values"]})
+                for series in json.loads(body)["data"]["result"]]

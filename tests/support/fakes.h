@@ -1,0 +1,90 @@
+// Stand-ins for the outside world: a clock that moves when told, an HTTP client that answers from a
+// script, a spool that only collects.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "relay/base/clock.h"
+#include "relay/base/http_client.h"
+#include "sinks/spool/spool.h"
+
+namespace fedwave::support {
+
+class FakeClock final : public base::Clock {
+ public:
+  std::int64_t now_ms = 1'767'225'600'000;
+  [[nodiscard]] std::int64_t wall_ms() const override { return now_ms; }
+  [[nodiscard]] std::int64_t steady_ms() const override { return now_ms; }
+};
+
+// Answers each request with the next of its script, remembering what was asked.
+class FakeHttpClient final : public base::HttpClient {
+ public:
+  struct Answer {
+    int status = 200;
+    std::string body;
+    std::string content_type;
+    std::string content_encoding;
+    std::string retry_after;
+    std::string broken;  // not empty: the transfer ends with this error after the body
+  };
+  struct Asked {
+    std::string url;
+    std::vector<std::string> headers;
+    std::string body;
+  };
+  struct Script {
+    std::deque<Answer> answers;
+    std::vector<Asked> asked;
+  };
+
+  explicit FakeHttpClient(Script& script) : script_(script) {}
+
+  base::Expected<base::HttpHead> perform(const base::HttpRequest& request,
+                                         base::HttpReceiver& receiver) override {
+    script_.asked.push_back({request.url, request.headers, std::string(request.body)});
+    const Answer answer = script_.answers.front();
+    script_.answers.pop_front();
+    const base::HttpHead head{.status = answer.status,
+                              .content_type = answer.content_type,
+                              .content_encoding = answer.content_encoding,
+                              .retry_after = answer.retry_after};
+    // In small pieces, as a network does.
+    bool goes_on = receiver.on_head(head);
+    for (std::string_view rest = answer.body; goes_on && !rest.empty();) {
+      goes_on = receiver.on_body(rest.substr(0, 7));
+      rest.remove_prefix(std::min<std::size_t>(7, rest.size()));
+    }
+    if (!goes_on) return base::Error{base::ErrorCode::Cancelled, "the reader stopped"};
+    if (!answer.broken.empty()) return base::Error{base::ErrorCode::Truncated, answer.broken};
+    return head;
+  }
+
+ private:
+  Script& script_;
+};
+
+class CollectingSpool final : public sinks::Spool {
+ public:
+  std::vector<sinks::Block> blocks;
+
+  [[nodiscard]] std::string lines() const {
+    std::string all;
+    for (const auto& block : blocks) all += *sinks::block_lines(block);
+    return all;
+  }
+  void append(sinks::Block block) override { blocks.push_back(std::move(block)); }
+  std::shared_ptr<const sinks::Block> front(std::stop_token, std::chrono::milliseconds) override {
+    return nullptr;
+  }
+  void settle(sinks::Disposition) override {}
+  void settle(std::uint32_t, std::uint32_t) override {}
+  void close() override {}
+  [[nodiscard]] sinks::SpoolFigures figures() const override { return {}; }
+};
+
+}  // namespace fedwave::support
