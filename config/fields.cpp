@@ -76,6 +76,30 @@ std::string range_text(std::int64_t least, std::int64_t most) {
   return "write a number from " + std::to_string(least) + " to " + std::to_string(most);
 }
 
+// Keys that people put one level too high, and where they belong.
+std::string_view home_of(std::string_view key) {
+  static constexpr std::pair<std::string_view, std::string_view> kHomes[] = {
+      {"prometheus_sources", "sources"},
+      {"proxyAddress", "sinks"},
+      {"metricAllowList", "filters"},
+      {"metricDenyList", "filters"},
+      {"metricTagAllowList", "filters"},
+      {"metricTagDenyList", "filters"},
+      {"tagInclude", "filters"},
+      {"tagExclude", "filters"},
+      {"interval", "collection"},
+      {"timeout", "collection"},
+      {"bearer_token", "httpConfig"},
+      {"bearer_token_file", "httpConfig"},
+      {"basic_auth", "httpConfig"},
+      {"ca_file", "tls_config"},
+      {"insecure_skip_verify", "tls_config"}};
+  for (const auto& [name, home] : kHomes) {
+    if (name == key) return home;
+  }
+  return {};
+}
+
 bool is_name(std::string_view text) {
   const auto letter = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
@@ -300,9 +324,14 @@ void Fields::done() {
     if (problems_.full()) return;
     const std::string& key = entry.key->text;
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    const std::string near = did_you_mean(key, known_);
-    problems_.error(entry.key->where, "unknown key " + in_quotes(key),
-                    near.empty() ? name_ + " may hold: " + joined(known_) : near);
+    std::string advice = did_you_mean(key, known_);
+    const std::string_view home = home_of(key);
+    if (std::find(known_.begin(), known_.end(), home) != known_.end()) {
+      advice = "it belongs under " + in_quotes(home);
+    } else if (advice.empty()) {
+      advice = name_ + " may hold: " + joined(known_);
+    }
+    problems_.error(entry.key->where, "unknown key " + in_quotes(key), advice);
   }
 }
 

@@ -77,14 +77,18 @@ class ConfigReader {
   // Whether histograms are to be converted everywhere.
   bool read_experimental() {
     static constexpr std::string_view kConversion = "histogram-conversion";
-    std::vector<std::string> features;
-    fields_.words("experimental", features);
-    for (const std::string& feature : features) {
-      if (feature == kConversion) continue;
-      problems_.warning(fields_.where("experimental"), "unknown experiment " + in_quotes(feature),
-                        did_you_mean(feature, {kConversion}));
+    bool converts = false;
+    const Node* list = fields_.get("experimental");
+    if (list == nullptr) return converts;
+    for (const Node* item : text_items(*list, "experimental", problems_)) {
+      if (item->text == kConversion) {
+        converts = true;
+      } else {
+        problems_.warning(item->where, "unknown experiment " + in_quotes(item->text),
+                          did_you_mean(item->text, {kConversion}));
+      }
     }
-    return std::find(features.begin(), features.end(), kConversion) != features.end();
+    return converts;
   }
 
   void read_own_keys() {

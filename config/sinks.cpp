@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::uint16_t kProxyPort = 2878;
 constexpr std::int64_t kBatchPointsMax = 40'000;  // what Wavefront advises for one request
+constexpr std::int64_t kCountMax = 1'000'000'000;
 constexpr std::int64_t kMebibyte = std::int64_t{1} << 20;
 
 // What tells one series of a mesh from another comes first; what follows from the rest, or says the
@@ -218,7 +219,7 @@ class SinkReader {
       error("errorLogPercent", "\"errorLogPercent\" is out of range",
             "write a number above 0 and up to 1, or remove the key");
     }
-    if (fields_.integer("maxBufferSize", count, 0, INT64_MAX)) {
+    if (fields_.integer("maxBufferSize", count, 0, kCountMax)) {
       warn("maxBufferSize", "\"maxBufferSize\" counts points; the queue is bounded by bytes",
            "write spool: {memoryBytes: 64MiB}");
     }
@@ -226,7 +227,7 @@ class SinkReader {
 
   void read_delivery() {
     std::int64_t batch_points = 0;
-    if (fields_.integer("batchSize", batch_points, 0, INT64_MAX) && batch_points > 0) {
+    if (fields_.integer("batchSize", batch_points, 0, kCountMax) && batch_points > 0) {
       if (batch_points > kBatchPointsMax) {
         warn("batchSize", "\"batchSize\" is above " + std::to_string(kBatchPointsMax) +
                               ", which is used instead");
@@ -296,6 +297,7 @@ std::vector<Sink> read_sinks(const Node& list, std::int64_t request_timeout_ms,
     return sinks;
   }
   for (const Node* item : list.items) {
+    if (reading.problems.full()) break;
     SinkReader reader(*item, request_timeout_ms, names_have_underscores, reading);
     if (reader.is_external()) {
       reading.left_aside.add(item->where, "sinks of type external");

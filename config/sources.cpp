@@ -199,6 +199,7 @@ std::vector<Source> read_sources(const Node& list, const SourceDefaults& default
     return sources;
   }
   for (const Node* item : list.items) {
+    if (reading.problems.full()) break;
     sources.push_back(SourceReader(*item, defaults, reading).read());
   }
   make_names_unique(sources, "source", reading.problems);

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <exception>
+#include <iterator>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -29,19 +30,88 @@ Position place(const YAML::Mark& mark, const Origin& origin) {
   return {mark.line + 1 + origin.lines_before, mark.column + 1 + origin.columns_before};
 }
 
+// The text by yaml-cpp's marks, for what its events do not tell.
+class MarkedText {
+ public:
+  explicit MarkedText(std::string_view text) : text_(text), line_starts_{0} {
+    for (std::size_t at = 0; at < text.size(); ++at) {
+      if (text[at] == '\n') line_starts_.push_back(at + 1);
+    }
+  }
+
+  [[nodiscard]] std::size_t offset(const YAML::Mark& mark) const {
+    const auto line = static_cast<std::size_t>(std::max(mark.line, 0));
+    if (line >= line_starts_.size()) return text_.size();
+    const std::size_t at = line_starts_[line] + static_cast<std::size_t>(std::max(mark.column, 0));
+    return std::min(at, text_.size());
+  }
+
+  // yaml-cpp puts an element without a value at whatever comes next: back to its dash.
+  [[nodiscard]] std::optional<YAML::Mark> dash_before(YAML::Mark mark) const {
+    const std::size_t next = offset(mark);
+    const std::size_t last = text_.substr(0, next).find_last_not_of(" \r\n");
+    if (last == std::string_view::npos || text_[last] != '-') return std::nullopt;
+    const auto after = std::upper_bound(line_starts_.begin(), line_starts_.end(), last);
+    mark.line = static_cast<int>(after - line_starts_.begin()) - 1;
+    mark.column = static_cast<int>(last - *std::prev(after));
+    return mark;
+  }
+
+  // yaml-cpp takes the end of the text for a closing quote.
+  [[nodiscard]] bool is_unclosed_quote(const YAML::Mark& mark) const {
+    std::size_t at = offset(mark);
+    while (at < text_.size() && (text_[at] == '&' || text_[at] == '!')) {
+      at = std::min(text_.find_first_of(kBlanks, at), text_.size());
+      at = std::min(text_.find_first_not_of(kBlanks, at), text_.size());
+    }
+    if (at == text_.size() || (text_[at] != '\'' && text_[at] != '"')) return false;
+    const char quote = text_[at];
+    for (++at; at < text_.size(); ++at) {
+      const bool escapes = quote == '"' ? text_[at] == '\\' : text_.substr(at, 2) == "''";
+      if (escapes) {
+        ++at;
+      } else if (text_[at] == quote) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  [[nodiscard]] bool is_indented_with_tab(const YAML::Mark& mark) const {
+    YAML::Mark start = mark;
+    start.column = 0;
+    const std::string_view line = text_.substr(offset(start));
+    return line.substr(0, line.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
+  }
+
+ private:
+  static constexpr const char* kBlanks = " \t\r\n";
+
+  std::string_view text_;
+  std::vector<std::size_t> line_starts_;
+};
+
 class TreeBuilder : public YAML::EventHandler {
  public:
-  TreeBuilder(Document& document, const Origin& origin) : document_(document), origin_(origin) {}
+  TreeBuilder(Document& document, const Origin& origin, const MarkedText& text)
+      : document_(document), origin_(origin), text_(text) {}
 
   void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    close(open(Node::Kind::Null, mark, anchor));
+    Node* node = open(Node::Kind::Null, mark, anchor);
+    if (!path_.empty() && path_.back()->kind == Node::Kind::List) {
+      if (const auto dash = text_.dash_before(mark)) node->where = place(*dash, origin_);
+    }
+    close(node);
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
                 const std::string& value) override {
+    if (tag != "?" && text_.is_unclosed_quote(mark)) {
+      throw Stop{mark, "a quote is not closed", "write the same quote at the end of the text"};
+    }
     Node* node = open(Node::Kind::Scalar, mark, anchor);
     node->text = value;
     node->plain = tag == "?";
@@ -134,6 +204,7 @@ class TreeBuilder : public YAML::EventHandler {
 
   Document& document_;
   const Origin& origin_;
+  const MarkedText& text_;
   std::vector<Node*> path_;     // the lists and maps still open
   std::vector<Node*> anchors_;  // by yaml-cpp's number
   std::size_t alias_bytes_ = 0;
@@ -145,7 +216,11 @@ class SecondDocument : public YAML::EventHandler {
  public:
   void OnDocumentStart(const YAML::Mark& /*mark*/) override {}
   void OnDocumentEnd() override {}
-  void OnNull(const YAML::Mark& /*mark*/, YAML::anchor_t /*anchor*/) override {}
+  void OnNull(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override {
+    // A stray ',' or '?' is a null document to yaml-cpp, over and over: it never takes the token.
+    if (mark.pos == last_null_) stop(mark);
+    last_null_ = mark.pos;
+  }
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t /*anchor*/) override { stop(mark); }
   void OnScalar(const YAML::Mark& mark, const std::string& /*tag*/, YAML::anchor_t /*anchor*/,
                 const std::string& /*value*/) override {
@@ -164,6 +239,8 @@ class SecondDocument : public YAML::EventHandler {
 
  private:
   static void stop(const YAML::Mark& mark) { throw Stop{mark, {}, {}}; }
+
+  int last_null_ = -1;
 };
 
 // Whether a line from `first` to `last` (from 0) ends one document or begins another.
@@ -186,7 +263,6 @@ std::string yaml_advice(std::string_view message) {
     return "'*' and '&' are special in YAML: put a pattern that begins with one in quotes, "
            "'*.total.value'";
   }
-  if (says("tab")) return "indent with spaces, not with tabs";
   if (says("map value")) return "put text that holds ': ' in quotes, and look at the indentation";
   if (says("end of map") || says("end of seq")) {
     return "look at the indentation and for a missing bracket, quote or colon here or above";
@@ -248,10 +324,11 @@ void warn_of_second_document(YAML::Parser& parser, std::string_view text, int la
 
 void parse_into(Document& document, std::string_view text, const Origin& origin,
                 Problems& problems) {
+  const MarkedText marked(text);
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    TreeBuilder builder(document, origin);
+    TreeBuilder builder(document, origin, marked);
     if (!parser.HandleNextDocument(builder)) return;
     warn_of_second_document(parser, text, builder.last_line(), origin, problems);
     return;
@@ -259,7 +336,8 @@ void parse_into(Document& document, std::string_view text, const Origin& origin,
     problems.error(place(stop.mark, origin), stop.what, stop.advice);
   } catch (const YAML::Exception& exception) {
     problems.error(place(exception.mark, origin), "not valid YAML: " + exception.msg,
-                   yaml_advice(exception.msg));
+                   marked.is_indented_with_tab(exception.mark) ? "indent with spaces, not with tabs"
+                                                               : yaml_advice(exception.msg));
   } catch (const std::exception& exception) {
     problems.error({}, std::string("not valid YAML: ") + exception.what());
   }

@@ -7,6 +7,10 @@
 #define BOOST_ASIO_HAS_CO_AWAIT 1
 #define BOOST_ASIO_HAS_STD_COROUTINE 1
 #endif
+// ThreadSanitizer knows no fences, and g++ says so; Asio's mutexes alone are enough for it.
+#ifdef __SANITIZE_THREAD__
+#define BOOST_ASIO_DISABLE_FENCED_BLOCK 1
+#endif
 
 #include "relay/http_server.h"
 
@@ -43,6 +47,7 @@ using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr milliseconds kStopGrace{1'000};
+constexpr milliseconds kQuietAtStop{50};
 constexpr milliseconds kLingerTimeout{2'000};
 constexpr milliseconds kAcceptPause{100};  // after an accept that failed: out of descriptors
 constexpr milliseconds kCancelAgain{50};
@@ -148,6 +153,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   boost::beast::flat_buffer buffer_;
   std::vector<HttpHeaderView> headers_;
   std::string remote_address_;
+  bool is_idle_ = true;  // nothing of a request has been read
   bool timed_out_ = false;
   bool has_ended_ = false;  // Asio waits for ever when it is asked to read beyond the end
 };
@@ -174,14 +180,13 @@ void Connection::watch_deadline() {
   });
 }
 
-// What has arrived can still be read, then the reader sees the end.
+// A client that has something under way may finish it; one that is silent goes.
 void Connection::finish_soon() {
-  error_code ignored;
-  socket_.shutdown(tcp::socket::shutdown_receive, ignored);
-  if (timer_.expiry() > *server_.stop_deadline) {
-    timer_.expires_at(*server_.stop_deadline);
-    watch_deadline();
-  }
+  const auto latest = is_idle_ ? SteadyClock::now() + kQuietAtStop
+                               : SteadyClock::time_point(*server_.stop_deadline);
+  if (timer_.expiry() <= latest) return;
+  timer_.expires_at(latest);
+  watch_deadline();
 }
 
 asio::awaitable<void> Connection::run(std::shared_ptr<Connection> self, bool is_one_too_many) {
@@ -206,15 +211,18 @@ asio::awaitable<void> Connection::serve() {
 
 // False when the peer closed, went silent or failed first.
 asio::awaitable<bool> Connection::read_until(std::size_t bytes) {
-  set_deadline(milliseconds(server_.options.idle_timeout_ms));
+  is_idle_ = true;
   while (buffer_.size() < bytes) {
     if (has_ended_) co_return false;
+    set_deadline(server_.stop_deadline ? kQuietAtStop
+                                       : milliseconds(server_.options.idle_timeout_ms));
     error_code error;
     const std::size_t read = co_await socket_.async_read_some(
         buffer_.prepare(kReadBytes), asio::redirect_error(asio::use_awaitable, error));
     buffer_.commit(read);
     has_ended_ = error || timed_out_;
   }
+  is_idle_ = false;
   co_return true;
 }
 
@@ -391,13 +399,12 @@ asio::awaitable<void> HttpServer::Impl::accept_connections() {
     error_code error;
     tcp::socket socket =
         co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
-    if (stop_deadline) break;
-    if (error) {
+    if (!error) {
+      serve(std::move(socket));
+    } else if (!stop_deadline) {
       pause.expires_after(kAcceptPause);
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
-      continue;
     }
-    serve(std::move(socket));
   }
 }
 
@@ -405,14 +412,14 @@ void HttpServer::Impl::serve(tcp::socket socket) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
   const bool is_one_too_many = connections.size() >= options.max_connections;
-  asio::co_spawn(
-      context,
-      Connection::run(std::make_shared<Connection>(*this, std::move(socket)), is_one_too_many),
-      asio::detached);
+  const auto connection = std::make_shared<Connection>(*this, std::move(socket));
+  if (stop_deadline) connection->finish_soon();
+  asio::co_spawn(context, Connection::run(connection, is_one_too_many), asio::detached);
 }
 
 void HttpServer::Impl::finish() {
   stop_deadline = SteadyClock::now() + kStopGrace;
+  for (Connection* connection : connections) connection->finish_soon();
   error_code error;
   acceptor.non_blocking(true, error);
   while (!error) {
@@ -420,7 +427,6 @@ void HttpServer::Impl::finish() {
     if (!error) serve(std::move(socket));
   }
   acceptor.close(error);
-  for (Connection* connection : connections) connection->finish_soon();
 }
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -88,8 +88,9 @@ class HttpServer {
   [[nodiscard]] std::uint16_t port() const;
   [[nodiscard]] const std::string& address() const;  // "127.0.0.1:2878": what it really listens on
 
-  // Takes what has already arrived, connections included, lets replies finish for at most a second,
-  // joins the thread. A second call does nothing. Not to be called from a handler.
+  // Takes what is under way, connections not yet accepted included, until each client is silent or
+  // a second is over; then joins the thread. A second call does nothing. Not to be called from a
+  // handler.
   void stop();
 
   struct Impl;

@@ -50,7 +50,7 @@ PointHistory::Seen PointHistory::record(const CheckedPoint& point) {
   append_identity(key_, point);
   const XXH128_hash_t hash = XXH3_128bits(key_.data(), key_.size());
   const std::uint64_t value = value_of(point, key_);
-  if (2 * (size_ + 1) > slots_.size()) grow();
+  if (4 * (size_ + 1) > 3 * slots_.size()) grow();
   Slot& slot = find(hash.high64, hash.low64);
   if (!slot.is_free()) return slot.value == value ? Seen::Duplicate : Seen::Conflict;
   if (size_ == points_max_) return Seen::Untracked;

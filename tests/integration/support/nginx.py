@@ -89,7 +89,7 @@ class Nginx(Server):
                               client_check=check, page=page)
 
     def url(self, name):
-        return f"https://127.0.0.1:{self.ports[name]}/federate"
+        return f"https://127.0.0.1:{self.ports[name]}/federate?match[]={{job=\"federate\"}}"
 
     def requests(self, name):
         """What was asked of a site so far, in order."""

@@ -448,23 +448,15 @@ TEST_CASE("a bucket is told by a label le that is one, wherever it stands") {
     bool is_bucket;
   };
   const std::vector<LabelsRow> rows = {
-      {R"({le="1"})", true},
-      {R"({x="1",le="1"})", true},
-      {R"({x="1", le="1"})", true},
-      {R"({x="1"le="1"})", true},
-      {R"({x="1",le = "1" })", true},
-      {R"({le="1",x="2",})", true},
-      {R"({"le"="1"})", true},
-      {R"({x="1","le" ="1",})", true},
-      {R"({x="\"",le="\\"})", true},
-      {R"({x="le"})", false},
-      {R"({x=",le=\"1"})", false},
-      {R"({x=",le=",y="1"})", false},
-      {R"({x="{le=",y=""})", false},
-      {R"({ale="1"})", false},
-      {R"({x="1",les="1"})", false},
-      {R"({"a le"="1"})", false},
-      {R"({})", false},
+      {R"({le="1"})", true},          {R"({x="1",le="1"})", true},
+      {R"({x="1", le="1"})", true},   {R"({x="1"le="1"})", true},
+      {R"({x="1",le = "1" })", true}, {R"({le="1",x="2",})", true},
+      {R"({"le"="1"})", true},        {R"({x="1","le" ="1",})", true},
+      {R"({x="\"",le="\\"})", true},  {R"({x="le"})", false},
+      {R"({x=",le=\"1"})", false},    {R"({x=",le\"1"})", false},
+      {R"({x=",le=",y="1"})", false}, {R"({x="{le=",y=""})", false},
+      {R"({ale="1"})", false},        {R"({x="1",les="1"})", false},
+      {R"({"a le"="1"})", false},     {R"({})", false},
   };
   for (const LabelsRow& row : rows) {
     CAPTURE(row.labels);

@@ -279,7 +279,7 @@ TEST_CASE("the format is told by the line only when nobody says it") {
   CHECK(rejected("a 1 source=x", LineFormat::Histogram).code == 300);
   CHECK(accepted("  " + distribution + "\r").is_distribution());
   // Only with a blank behind it.
-  CHECK(rejected("!M#1 2 a source=x").text.find("is not a value") != std::string::npos);
+  CHECK(rejected("!M#1 2 source=x").code == 400);
 }
 
 TEST_CASE("a line that cannot be parsed is WF-300 with the reason and the column") {
@@ -357,7 +357,7 @@ TEST_CASE("every limit allows its maximum and rejects one more, with the proxy's
       {"a 1 source=x \"k:\"=v", 401, "WF-401: Point tag key has illegal character(s): 'k:'"},
       {"a 1 source=x \"\"=v", 401},
       {"a 1 source=x #=v", 401},
-      {"a 1 source=x k\"=\"v", 401},
+      {"a 1 source=x k\"=v", 401},
       // 402: the time.
       {"a 1 1700086399 source=x", 0},
       {"a 1 1700086400 source=x", 402},

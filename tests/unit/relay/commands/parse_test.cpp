@@ -121,7 +121,7 @@ TEST_CASE("parse takes what is larger than its buffers whole") {
 TEST_CASE("parse of what cannot be read ends with 2 and says why") {
   const Run missing({.file = "/nonexistent/page"});
   CHECK(missing.exit_code == 2);
-  CHECK(missing.err == "fedwave: cannot read /nonexistent/page: No such file or directory\n");
+  CHECK(missing.err == "fedwave: cannot open /nonexistent/page: No such file or directory\n");
   const Run folder({.file = "/"});
   CHECK(folder.exit_code == 2);
   CHECK(folder.err == "fedwave: cannot read /: Is a directory\n");

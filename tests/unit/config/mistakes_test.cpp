@@ -1,0 +1,546 @@
+// Every mistake with the exact lines that it gives: the place, what is wrong and what to write.
+#include "config/load.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "tests/unit/config/loading.h"
+
+using fedwave::config::Severity;
+using loading::in_file;
+using loading::in_sink;
+using loading::in_source;
+
+namespace {
+
+struct Mistake {
+  std::string name;
+  std::string yaml;
+  std::vector<std::string> problems;
+};
+
+// clang-format off
+const std::vector<Mistake>& mistakes() {
+  static const std::vector<Mistake> kMistakes = {
+      {"wrong case",
+       in_file("clustername: x\n"),
+       {"f:3:1: error: unknown key \"clustername\"; did you mean \"clusterName\"?"}},
+      {"a key of the collector under another place",
+       in_file("prometheus_sources: []\n"),
+       {"f:3:1: error: unknown key \"prometheus_sources\"; it belongs under \"sources\""}},
+      {"an unknown key far from any",
+       in_file("zzzzzzzzzz: 1\n"),
+       {"f:3:1: error: unknown key \"zzzzzzzzzz\"; a configuration may hold: clusterName, flushInterval, defaultCollectionInterval, sinkExportDataTimeout, omitBucketSuffix, experimental, globCompat, shutdownGrace, sources, sinks, discovery, enableDiscovery, events, enableEvents"}},
+      {"duplicate keys",
+       in_file("clusterName: a\n"
+       "clusterName: b\n"),
+       {"f:4:1: error: duplicate key \"clusterName\"; it is already on line 3; keep one of the two"}},
+      {"a flush interval that the collector refuses",
+       in_file("flushInterval: 4s\n"),
+       {"f:3:16: error: \"flushInterval\" is below 5s; write 5s or more"}},
+      {"a bare number for a duration",
+       in_file("defaultCollectionInterval: 60\n"),
+       {"f:3:28: error: \"defaultCollectionInterval\" needs a duration, not \"60\"; the unit is missing; write for example 60s for seconds"}},
+      {"a duration of none",
+       in_file("sinkExportDataTimeout: 0s\n"),
+       {"f:3:24: error: \"sinkExportDataTimeout\" has to be above 0; write for example 60s, or remove the key"}},
+      {"a list for a duration",
+       in_file("flushInterval: [30s]\n"),
+       {"f:3:16: error: \"flushInterval\" needs a duration, not a list; write for example 60s"}},
+      {"a map for text",
+       in_file("clusterName: {a: b}\n"),
+       {"f:3:14: error: \"clusterName\" needs text, not a map; write one value after the colon"}},
+      {"text for a boolean",
+       in_file("omitBucketSuffix: maybe\n"),
+       {"f:3:19: error: \"omitBucketSuffix\" needs true or false, not \"maybe\"; write true or false"}},
+      {"a quoted boolean",
+       in_file("omitBucketSuffix: 'yes'\n"),
+       {"f:3:19: error: \"omitBucketSuffix\" needs true or false, not \"yes\"; write it without quotes"}},
+      {"an unknown choice",
+       in_file("globCompat: Overlap\n"),
+       {"f:3:13: error: \"globCompat\" cannot be \"Overlap\"; did you mean \"overlap\"?"}},
+      {"a choice far from any",
+       in_file("globCompat: strict\n"),
+       {"f:3:13: error: \"globCompat\" cannot be \"strict\"; write one of: documented, overlap"}},
+      {"an unknown experiment",
+       in_file("experimental: [histogram_conversion, other]\n"),
+       {"f:3:16: warning: unknown experiment \"histogram_conversion\"; did you mean \"histogram-conversion\"?",
+       "f:3:38: warning: unknown experiment \"other\""}},
+      {"a grace below zero",
+       in_file("shutdownGrace: -1s\n"),
+       {"f:3:16: error: \"shutdownGrace\" is below 0; write for example 20s"}},
+      {"nothing at all",
+       "",
+       {"f: error: the file is empty; begin with \"sinks:\" and \"sources:\""}},
+      {"only comments",
+       "# nothing\n",
+       {"f: error: the file is empty; begin with \"sinks:\" and \"sources:\""}},
+      {"a list instead of a map",
+       "- a\n"
+       "- b\n",
+       {"f:1:1: error: a configuration is a map, not a list; begin with \"clusterName: …\", \"sinks:\" and \"sources:\""}},
+      {"no sinks, no sources",
+       "clusterName: x\n",
+       {"f:1:1: error: there are no sources; write sources: with prometheus_sources: below it",
+       "f:1:1: error: there are no sinks; add sinks: with \"- proxyAddress: wavefront-proxy:2878\" below it"}},
+      {"sources without prometheus_sources",
+       "sinks: [{proxyAddress: 'p:1'}]\n"
+       "sources:\n"
+       "  kubernetes_source: {}\n",
+       {"f:3:3: error: there are no prometheus_sources, and no other kind is read; add prometheus_sources: with a \"- url: …\" below it",
+       "f:3:3: warning: fedwave does not have these and leaves them aside: sources.kubernetes_source"}},
+      {"empty prometheus_sources",
+       "sinks: [{proxyAddress: 'p:1'}]\n"
+       "sources: {prometheus_sources: []}\n",
+       {"f:2:31: error: there are no prometheus_sources, and no other kind is read; add prometheus_sources: with a \"- url: …\" below it"}},
+      {"an unknown kind of source",
+       "sinks: [{proxyAddress: 'p:1'}]\n"
+       "sources:\n"
+       "  promtheus_sources: [{url: 'http://h'}]\n",
+       {"f:3:3: error: unknown key \"promtheus_sources\"; did you mean \"prometheus_sources\"?",
+       "f:3:3: error: there are no prometheus_sources, and no other kind is read; add prometheus_sources: with a \"- url: …\" below it"}},
+      {"maps where lists belong",
+       "sinks: {proxyAddress: 'p:1'}\n"
+       "sources:\n"
+       "  prometheus_sources:\n"
+       "    url: http://h\n",
+       {"f:1:8: error: \"sinks\" needs a list, not a map; begin each sink with \"- proxyAddress: host:2878\"",
+       "f:4:5: error: \"prometheus_sources\" needs a list, not a map; begin each source with \"- url: …\""}},
+      {"only an external sink",
+       "sinks:\n"
+       "- type: external\n"
+       "  externalEndpointURL: http://h\n"
+       "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n",
+       {"f:2:1: error: there is no sink for metrics; add \"- proxyAddress: wavefront-proxy:2878\"",
+       "f:2:3: warning: fedwave does not have these and leaves them aside: sinks of type external"}},
+      {"text where a sink belongs",
+       "sinks: [p:1]\n"
+       "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n",
+       {"f:1:9: error: a sink has to be a map, not a single value; write its keys indented, as \"key: value\""}},
+      {"a misspelt filter",
+       in_source("    filters:\n"
+       "      metricAllowlist: ['*']\n"),
+       {"f:6:7: error: unknown key \"metricAllowlist\"; did you mean \"metricAllowList\"?"}},
+      {"a filter key beside filters",
+       in_source("    metricAllowList: ['*']\n"),
+       {"f:5:5: error: unknown key \"metricAllowList\"; it belongs under \"filters\""}},
+      {"a snake_case key in camel case",
+       in_source("    httpConfig:\n"
+       "      bearerToken: x\n"),
+       {"f:6:7: error: unknown key \"bearerToken\"; did you mean \"bearer_token\"?"}},
+      {"one text where a list belongs",
+       in_source("    filters:\n"
+       "      metricAllowList: 'it''s.*'\n"),
+       {"f:6:24: error: \"metricAllowList\" needs a list, not a single value; write it below the key as - 'it''s.*'"}},
+      {"a map in a list",
+       in_source("    filters:\n"
+       "      metricAllowList:\n"
+       "      - istio: requests\n"),
+       {"f:7:9: error: an element of \"metricAllowList\" is a map, not text; put it in quotes: '{', '[' and ': ' are special in YAML"}},
+      {"an unquoted alternative",
+       in_source("    filters:\n"
+       "      metricAllowList:\n"
+       "      - {a,b}.*\n"),
+       {"f:7:14: error: not valid YAML: end of sequence not found; look at the indentation and for a missing bracket, quote or colon here or above"}},
+      {"an unquoted star",
+       in_source("    filters:\n"
+       "      metricAllowList:\n"
+       "      - *.total.value\n"),
+       {"f:7:9: error: not valid YAML: the referenced anchor is not defined; '*' and '&' are special in YAML: put a pattern that begins with one in quotes, '*.total.value'"}},
+      {"a star on its own",
+       in_source("    filters:\n"
+       "      metricTagDenyList:\n"
+       "        a:\n"
+       "        - *\n"),
+       {"f:8:12: error: not valid YAML: alias not found after *; '*' and '&' are special in YAML: put a pattern that begins with one in quotes, '*.total.value'"}},
+      {"a set of two ranges",
+       in_source("    filters:\n"
+       "      metricDenyList: ['a.[a-zA-Z]*']\n"),
+       {"f:6:24: error: bad pattern \"a.[a-zA-Z]*\": column 3: a set holds either one range or characters, not both; write {[a-z],[A-Z]}"}},
+      {"an unclosed brace",
+       in_source("    filters:\n"
+       "      metricDenyList: [b, 'a.{b,c']\n"),
+       {"f:6:27: error: bad pattern \"a.{b,c\": column 3: '{' is not closed; add the '}', or write \\{ for the character itself"}},
+      {"a comma that splits a brace",
+       in_source("    filters:\n"
+       "      tagInclude: ['{a', 'b}']\n"),
+       {"f:6:20: error: bad pattern \"{a\": column 1: '{' is not closed; add the '}', or write \\{ for the character itself",
+       "f:6:26: error: bad pattern \"b}\": column 2: '}' without a '{' before it; write \\} for the character itself"}},
+      {"an empty pattern",
+       in_source("    filters:\n"
+       "      metricDenyList: ['a.*', '']\n"),
+       {"f:6:31: warning: an empty pattern in \"metricDenyList\" matches only empty text; remove it; '*' matches everything"}},
+      {"a pattern with underscores",
+       in_source("    filters:\n"
+       "      metricAllowList: ['istio_requests_*']\n"),
+       {"f:6:25: warning: pattern \"istio_requests_*\" never matches: patterns see the dotted name, without '_'; did you mean \"istio.requests.*\"?"}},
+      {"a comma in the only pattern",
+       in_source("    filters:\n"
+       "      metricAllowList: ['a.*,b.*']\n"),
+       {"f:6:25: warning: in a list of one element a comma is an ordinary character, and no name has one; write each pattern as an element of its own"}},
+      {"no patterns for an allowed tag",
+       in_source("    filters:\n"
+       "      metricTagAllowList:\n"
+       "        app: []\n"),
+       {"f:7:9: error: no patterns for tag \"app\": every metric would be dropped; write '*' for any value, or remove the key"}},
+      {"no patterns for a denied tag",
+       in_source("    filters:\n"
+       "      metricTagDenyList:\n"
+       "        app:\n"),
+       {"f:7:9: warning: no patterns for tag \"app\": it denies nothing; write '*' for any value, or remove the key"}},
+      {"a list of tags",
+       in_source("    filters:\n"
+       "      metricTagDenyList: [app]\n"),
+       {"f:6:26: error: \"metricTagDenyList\" needs a map of tag keys, not a list; write \"key: ['pattern']\" below it"}},
+      {"a deprecated name",
+       in_source("    filters:\n"
+       "      metricWhitelist: ['a.*']\n"),
+       {"f:6:24: warning: \"metricWhitelist\" is deprecated; write \"metricAllowList\""}},
+      {"a deprecated name beside the modern one",
+       in_source("    filters:\n"
+       "      metricWhitelist: ['a.[']\n"
+       "      metricAllowList: ['a.*']\n"),
+       {"f:6:24: warning: \"metricWhitelist\" is not read where \"metricAllowList\" stands beside it; move its patterns to \"metricAllowList\""}},
+      {"a timeout above the interval",
+       in_source("    collection:\n"
+       "      interval: 30s\n"
+       "      timeout: 1m\n"),
+       {"f:7:16: error: \"timeout\" is longer than the interval of 30s; write a shorter timeout or a longer interval"}},
+      {"an unknown unit",
+       in_source("    collection: {interval: 1 minute}\n"),
+       {"f:5:28: error: \"interval\" needs a duration, not \"1 minute\"; unknown unit; the units are ms, s, m, h, d, w and y"}},
+      {"two ways to log in",
+       in_source("    httpConfig:\n"
+       "      bearer_token: x\n"
+       "      basic_auth: {username: u, password: p}\n"),
+       {"f:7:19: error: a bearer token and basic_auth exclude one another; remove one of the two"}},
+      {"a proxy as the collector's type has it",
+       in_source("    httpConfig:\n"
+       "      proxy_url:\n"
+       "        host: proxy\n"),
+       {"f:7:9: error: \"proxy_url\" needs a URL, not a map; write http://host:port"}},
+      {"a proxy that is no URL",
+       in_source("    httpConfig:\n"
+       "      proxy_url: user:secret@proxy\n"),
+       {"f:6:18: error: \"proxy_url\" is not an absolute http or https URL; write http://host:port/path"}},
+      {"a certificate without its key",
+       in_source("    httpConfig:\n"
+       "      tls_config:\n"
+       "        cert_file: /dev/null\n"),
+       {"f:7:20: error: \"cert_file\" without \"key_file\"; write both or neither"}},
+      {"a file that is not there",
+       in_source("    httpConfig:\n"
+       "      tls_config:\n"
+       "        ca_file: /no/such/ca.crt\n"),
+       {"f:7:18: error: \"ca_file\": \"/no/such/ca.crt\" does not exist; name a file that is there, or remove the key"}},
+      {"a token file that is not there",
+       in_source("    httpConfig:\n"
+       "      bearer_token_file: /no/such/token\n"),
+       {"f:6:26: warning: \"bearer_token_file\": \"/no/such/token\" does not exist; inside a pod it usually does"}},
+      {"a folder for a file",
+       in_source("    httpConfig:\n"
+       "      basic_auth:\n"
+       "        username: u\n"
+       "        password_file: /\n"),
+       {"f:8:24: error: \"password_file\": \"/\" is a folder; name a file that is there, or remove the key"}},
+      {"a variable that is not set",
+       in_source("    httpConfig:\n"
+       "      bearer_token: ${NO_SUCH}\n"),
+       {"f:6:21: error: the environment variable NO_SUCH is not set; set it, or write $$ for a dollar"}},
+      {"a variable without an end",
+       in_source("    httpConfig:\n"
+       "      bearer_token: ${TOKEN\n"),
+       {"f:6:21: error: \"${\" is not followed by a variable's name and \"}\"; write ${NAME}, or $$ for a dollar"}},
+      {"a header with a line break",
+       in_source("    httpConfig:\n"
+       "      headers:\n"
+       "        X-A: \"a\\nSet: b\"\n"
+       "        'b c': d\n"),
+       {"f:7:14: error: \"X-A\" holds a line break or another control character; write it on one line",
+       "f:8:9: error: \"b c\" cannot be the name of a header"}},
+      {"sizes of the wrong kind",
+       in_source("    limits:\n"
+       "      bodySize: 1.5GiB\n"
+       "      lineLength: 1B\n"
+       "      labels: many\n"
+       "      samples: 0\n"),
+       {"f:6:17: error: \"bodySize\" needs a size, not \"1.5GiB\"; write bytes, or a whole number with KiB, MiB, GiB, KB, MB or GB, such as 16MiB",
+       "f:7:19: error: \"lineLength\" is out of range: \"1B\"; write a size from 256 to 1073741824 bytes",
+       "f:8:15: error: \"labels\" needs a whole number, not \"many\"; write a number from 1 to 10000",
+       "f:9:16: error: \"samples\" is out of range: 0; write a number from 1 to 1000000000"}},
+      {"repeats that it does not know",
+       in_source("    repeats: supress\n"),
+       {"f:5:14: error: \"repeats\" cannot be \"supress\"; did you mean \"suppress\"?"}},
+      {"a list for tags",
+       in_source("    tags: [a]\n"),
+       {"f:5:11: error: \"tags\" needs a map, not a list; write its keys below it, indented, as \"key: value\""}},
+      {"a list for a tag",
+       in_source("    tags: {a: [b]}\n"),
+       {"f:5:15: error: \"a\" needs text, not a list; write one value after the colon"}},
+      {"an empty selector",
+       in_source("    match: ''\n"),
+       {"f:5:12: error: an empty selector in \"match\"; write a selector such as '{job=\"kubernetes-pods\"}'"}},
+      {"no url",
+       "sinks: [{proxyAddress: 'p:1'}]\n"
+       "sources:\n"
+       "  prometheus_sources:\n"
+       "  - name: a\n"
+       "  -\n",
+       {"f:4:5: error: a source without \"url\"; write url: 'http://prometheus:9090/federate?match[]={job=\"x\"}'",
+       "f:5:3: error: a source without \"url\"; write url: 'http://prometheus:9090/federate?match[]={job=\"x\"}'"}},
+      {"URLs that are none",
+       "sinks: [{proxyAddress: 'p:1'}]\n"
+       "sources:\n"
+       "  prometheus_sources:\n"
+       "  - url: prometheus:9090\n"
+       "  - url: ftp://h/\n"
+       "  - url: http://\n"
+       "  - url: http://user:secret@h:99999/\n"
+       "  - url: [a]\n"
+       "  - url: http://a b/\n",
+       {"f:4:10: error: \"url\" is not an absolute http or https URL; write http://host:port/path",
+       "f:5:10: error: \"url\" is not an absolute http or https URL; write http://host:port/path",
+       "f:6:10: error: \"url\" has no host; write host:port",
+       "f:7:10: error: \"url\" has a bad port; write a number from 1 to 65535",
+       "f:8:10: error: \"url\" needs text, not a list; write one value after the colon",
+       "f:9:10: error: \"url\" has a character in its host name that cannot stand there"}},
+      {"URLs that say something else than they seem to",
+       "sinks: [{proxyAddress: 'p:1'}]\n"
+       "sources:\n"
+       "  prometheus_sources:\n"
+       "  - url: http://h/federate\n"
+       "  - url: http://h/federate?match={a=\"b\"}\n"
+       "  - url: http://h/federate?match[]={a=~\".+\"}\n"
+       "  - url: http://h/m#x\n",
+       {"f:4:10: warning: /federate without match[] answers with an empty page; add ?match[]={job=\"x\"} to \"url\", or the key \"match\"",
+       "f:5:10: warning: Prometheus does not know the parameter \"match\"; write match[]=",
+       "f:6:10: warning: Prometheus takes a '+' in \"url\" for a space; write %2B, or put the selector under the key \"match\"",
+       "f:7:10: warning: no server sees what stands after '#' in \"url\"; write %23 for the character itself"}},
+      {"the same name twice",
+       "sinks: [{proxyAddress: 'p:1'}, {proxyAddress: 'p:1'}]\n"
+       "sources:\n"
+       "  prometheus_sources:\n"
+       "  - url: http://h/m\n"
+       "  - {url: 'http://i/m', name: 'http://h/m'}\n"
+       "  - url: http://h/m\n",
+       {"f:1:32: warning: there is already a sink \"proxy p:1\"; this one is called \"proxy p:1 #2\"; give it a name of its own",
+       "f:5:5: warning: there is already a source \"http://h/m\"; this one is called \"http://h/m #2\"; give it a name of its own",
+       "f:6:5: warning: there is already a source \"http://h/m\"; this one is called \"http://h/m #3\"; give it a name of its own"}},
+      {"sinks without a target",
+       "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n"
+       "sinks:\n"
+       "- prefix: a\n"
+       "- proxyAddress: ''\n"
+       "- proxyAddress: [a]\n"
+       "-\n",
+       {"f:3:3: error: a sink without \"proxyAddress\" or \"server\"; write proxyAddress: wavefront-proxy:2878",
+       "f:4:3: error: a sink without \"proxyAddress\" or \"server\"; write proxyAddress: wavefront-proxy:2878",
+       "f:5:17: error: \"proxyAddress\" needs text, not a list; write one value after the colon",
+       "f:6:1: error: a sink without \"proxyAddress\" or \"server\"; write proxyAddress: wavefront-proxy:2878"}},
+      {"proxy addresses",
+       "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n"
+       "sinks:\n"
+       "- proxyAddress: wavefront-proxy\n"
+       "- proxyAddress: p:0\n"
+       "- proxyAddress: ::1:2878\n"
+       "- proxyAddress: http://u:secret@h/\n"
+       "- {proxyAddress: 'https://p:1', protocol: tcp}\n"
+       "- {proxyAddress: 'p:2', protocol: udp}\n"
+       "- {proxyAddress: 'p:3', protocol: tcp, token: t}\n",
+       {"f:3:17: warning: \"proxyAddress\" has no port: 2878 is used; write wavefront-proxy:2878",
+       "f:4:17: error: \"proxyAddress\" has a bad port; write a number from 1 to 65535",
+       "f:5:17: error: \"proxyAddress\" has several colons; write an IPv6 address in brackets, [::1]:2878",
+       "f:6:17: error: \"proxyAddress\" cannot hold credentials, a query or a fragment; write scheme, host, port and path; the token has a key of its own",
+       "f:7:43: error: protocol: tcp does not go with a URL in \"proxyAddress\"; write proxyAddress: p:1, or remove \"protocol\"",
+       "f:8:35: error: \"protocol\" cannot be \"udp\"; did you mean \"tcp\"?",
+       "f:9:35: warning: a token cannot be sent with protocol: tcp; write protocol: http"}},
+      {"direct ingestion",
+       "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n"
+       "sinks:\n"
+       "- server: https://a.wavefront.com\n"
+       "- server: http://b.wavefront.com\n"
+       "  token: ${TOKEN}\n"
+       "- server: c.wavefront.com\n"
+       "  token: t\n"
+       "- server: https://d.wavefront.com\n"
+       "  tokenFile: /no/such/token\n"
+       "- server: https://e.wavefront.com\n"
+       "  proxyAddress: p:1\n"
+       "- server: https://f.wavefront.com\n"
+       "  token: ${NO_SUCH}\n",
+       {"f:3:11: error: \"server\" without \"token\" or \"tokenFile\"; write token: ${WAVEFRONT_TOKEN}, or tokenFile with the path of a mounted secret",
+       "f:4:11: warning: the token travels unencrypted to an http:// server; write https://",
+       "f:6:11: error: \"server\" is not an absolute http or https URL; write http://host:port/path",
+       "f:9:14: error: \"tokenFile\": \"/no/such/token\" does not exist; name a file that is there, or remove the key",
+       "f:10:11: warning: \"server\" is not used where \"proxyAddress\" stands beside it; remove one of the two",
+       "f:13:10: error: the environment variable NO_SUCH is not set; set it, or write $$ for a dollar"}},
+      {"an error share above one",
+       in_sink("  errorLogPercent: 1.5\n"),
+       {"f:4:20: error: \"errorLogPercent\" is out of range; write a number above 0 and up to 1, or remove the key"}},
+      {"an error share that is no number",
+       in_sink("  errorLogPercent: few\n"),
+       {"f:4:20: error: \"errorLogPercent\" needs a number, not \"few\""}},
+      {"keys of the collector that mislead",
+       in_sink("  maxBufferSize: 50000\n"
+       "  batchSize: 50000\n"
+       "  testMode: true\n"),
+       {"f:4:18: warning: \"maxBufferSize\" counts points; the queue is bounded by bytes; write spool: {memoryBytes: 64MiB}",
+       "f:5:14: warning: \"batchSize\" is above 40000, which is used instead",
+       "f:6:13: warning: testMode sends nothing to Wavefront: points go to stdout"}},
+      {"limits out of range",
+       in_sink("  batchSize: -1\n"
+       "  limits: {tags: 0, name: 9999}\n"
+       "  spool: {memoryBytes: 1KB}\n"
+       "  connectTimeout: 0s\n"),
+       {"f:4:14: error: \"batchSize\" is out of range: -1; write a number from 0 to 1000000000",
+       "f:5:18: error: \"tags\" is out of range: 0; write a number from 1 to 1000",
+       "f:5:27: error: \"name\" is out of range: 9999; write a number from 1 to 4096",
+       "f:6:24: error: \"memoryBytes\" is out of range: \"1KB\"; write a size from 1048576 to 1099511627776 bytes",
+       "f:7:19: error: \"connectTimeout\" has to be above 0; write for example 10s, or remove the key"}},
+      {"a type it does not know",
+       in_sink("  type: External\n"),
+       {"f:4:9: error: \"type\" cannot be \"External\"; did you mean \"external\"?"}},
+      {"events",
+       in_sink("  enableEvents: true\n"
+       "  type: ''\n"),
+       {"f:4:3: warning: fedwave does not have these and leaves them aside: enableEvents of sinks"}},
+      {"a second document",
+       "sinks: [{proxyAddress: 'p:1'}]\n"
+       "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n"
+       "---\n"
+       "sinks: []\n",
+       {"f:4:1: warning: only the first document of the file counts; remove the others, or put them into files of their own"}},
+      {"tabs",
+       "sinks:\n"
+       "\t- proxyAddress: p:1\n",
+       {"f:2:2: error: not valid YAML: illegal block entry; indent with spaces, not with tabs"}},
+      {"an unclosed bracket",
+       "sinks: [{proxyAddress: 'p:1'}\n"
+       "sources: 1\n",
+       {"f:2:1: error: not valid YAML: end of sequence flow not found; look at the indentation and for a missing bracket, quote or colon here or above"}},
+      {"an unclosed quote",
+       "sinks: 'a\n",
+       {"f:1:8: error: a quote is not closed; write the same quote at the end of the text"}},
+      {"a colon within text",
+       "clusterName: a: b\n",
+       {"f:1:15: error: not valid YAML: illegal map value; put text that holds ': ' in quotes, and look at the indentation"}},
+      {"text after the end",
+       "{a: b} c: d\n",
+       {"f:1:8: error: not valid YAML: end of map not found; look at the indentation and for a missing bracket, quote or colon here or above"}},
+      {"an anchor within itself",
+       "sinks: &a [*a]\n",
+       {"f:1:12: error: an alias stands inside the value that it names; write the value out, or move the anchor"}},
+      {"a merge of text",
+       "sinks: [{<<: 5, proxyAddress: 'p:1'}]\n"
+       "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n",
+       {"f:1:14: error: << needs a map or a list of maps; write <<: *anchor"}},
+      {"a list as a key",
+       "[a, b]: c\n",
+       {"f:1:1: error: a key cannot be a list; write plain text before the colon",
+       "f:1:1: error: there are no sources; write sources: with prometheus_sources: below it",
+       "f:1:1: error: there are no sinks; add sinks: with \"- proxyAddress: wavefront-proxy:2878\" below it"}},
+      {"bytes that are not text",
+       "sinks: [{proxyAddress: 'p:\xff""'}]\n",
+       {"f:1:27: error: the file is not UTF-8 text; save it as UTF-8"}},
+      {"another Kubernetes object",
+       "apiVersion: v1\n"
+       "kind: Secret\n"
+       "data: {}\n",
+       {"f:2:7: error: this is a Kubernetes \"Secret\", not a ConfigMap; name the file of the ConfigMap, or the configuration itself"}},
+      {"a ConfigMap with several files",
+       "kind: ConfigMap\n"
+       "data:\n"
+       "  a.yaml: 'x'\n"
+       "  b.yaml: 'y'\n",
+       {"f:3:3: error: none of the ConfigMap's entries is config.yaml or collector.yaml; rename the one that is meant: a.yaml, b.yaml"}},
+      {"a ConfigMap without data",
+       "apiVersion: v1\n"
+       "kind: ConfigMap\n",
+       {"f:1:1: error: the ConfigMap has no data; write \"data:\" with an entry config.yaml below it"}},
+      {"a ConfigMap whose entry is a map",
+       "kind: ConfigMap\n"
+       "data:\n"
+       "  config.yaml:\n"
+       "    sinks: []\n",
+       {"f:4:5: error: \"config.yaml\" is not text; write \"config.yaml: |\" before the configuration"}},
+      {"an empty ConfigMap entry",
+       "kind: ConfigMap\n"
+       "data:\n"
+       "  config.yaml: |\n"
+       "    # soon\n",
+       {"f:1:1: error: the ConfigMap's configuration is empty; begin with \"sinks:\" and \"sources:\""}},
+  };
+  return kMistakes;
+}
+// clang-format on
+
+}  // namespace
+
+TEST_CASE("every mistake is told with its place and what to write instead") {
+  for (const Mistake& mistake : mistakes()) {
+    CAPTURE(mistake.name);
+    CAPTURE(mistake.yaml);
+    const auto result = loading::load(mistake.yaml);
+    const std::vector<std::string> problems = loading::lines(result);
+    REQUIRE(problems.size() == mistake.problems.size());
+    for (std::size_t i = 0; i < problems.size(); ++i) CHECK(problems[i] == mistake.problems[i]);
+    const bool has_errors =
+        std::any_of(result.problems.begin(), result.problems.end(),
+                    [](const auto& problem) { return problem.severity == Severity::Error; });
+    CHECK(result.config.has_value() != has_errors);
+  }
+}
+
+TEST_CASE("no mistake makes a message show a secret") {
+  for (const Mistake& mistake : mistakes()) {
+    CAPTURE(mistake.name);
+    for (const std::string& line : loading::lines(loading::load(mistake.yaml))) {
+      CHECK(line.find(":secret") == std::string::npos);
+      CHECK(line.find("s3cret") == std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("all problems of a file are told in one run, in its order") {
+  const auto result = loading::load(
+      "flushInterval: 1s\n"
+      "sinks:\n"
+      "- proxyAddress: p:1\n"
+      "  compress: perhaps\n"
+      "sources:\n"
+      "  prometheus_sources:\n"
+      "  - url: nowhere\n"
+      "    prefx: a\n"
+      "zzzzzzzz: 1\n");
+  std::vector<int> places;
+  for (const auto& problem : result.problems) places.push_back(problem.where.line);
+  CHECK(places == std::vector<int>{1, 4, 7, 8, 9});
+}
+
+TEST_CASE("a mistake behind an anchor is told once, where it stands") {
+  const auto result = loading::load(
+      "sinks: [{proxyAddress: 'p:1'}]\n"
+      "sources:\n"
+      "  prometheus_sources:\n"
+      "  - url: http://a/m\n"
+      "    filters: &filters\n"
+      "      metricAllowList: ['[']\n"
+      "  - {url: 'http://b/m', filters: *filters}\n"
+      "  - {url: 'http://c/m', filters: *filters}\n");
+  REQUIRE(result.problems.size() == 1);
+  CHECK(result.problems[0].where.line == 6);
+  CHECK(result.problems[0].where.column == 25);
+}
+
+TEST_CASE("a file full of mistakes names the first thousand and says that there are more") {
+  std::string yaml = "sinks:\n";
+  for (int i = 0; i < 3000; ++i) yaml += "- a\n";
+  const auto result = loading::load(yaml);
+  CHECK(result.problems.size() == 1001);
+  CHECK(loading::lines(result).back() ==
+        "f:1001:3: error: there are more problems than these 1000; correct some and check again");
+}

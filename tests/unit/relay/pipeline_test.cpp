@@ -1,0 +1,169 @@
+#include "relay/pipeline.h"
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <functional>
+#include <thread>
+
+#include "relay/base/gzip.h"
+#include "relay/curl_client.h"
+#include "relay/http_server.h"
+#include "relay/receive/receiver.h"
+#include "tests/support/configs.h"
+
+using namespace fedwave;
+using relay::HttpReply;
+using relay::HttpRequestView;
+using relay::HttpServer;
+using relay::PipelineFigures;
+
+namespace {
+
+std::unique_ptr<HttpServer> serve(relay::HttpHandler handler) {
+  auto server = HttpServer::start({}, std::move(handler));
+  REQUIRE(server.has_value());
+  return std::move(*server);
+}
+
+// Polls until the condition holds; the test fails when it does not within a generous time.
+void wait_until(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+void check_sums(const PipelineFigures& figures) {
+  for (std::size_t i = 0; i < figures.sinks.size(); ++i) {
+    std::uint64_t spooled = 0;
+    for (const auto& source : figures.sources) {
+      const relay::SinkCounts& sink = source.counts.by_sink[i];
+      CHECK(source.counts.read ==
+            sink.filtered() + sink.repeated + sink.rejected() + sink.converted + sink.written);
+      spooled += sink.written + sink.distributions;
+    }
+    const sinks::SpoolFigures& spool = figures.sinks[i].spool;
+    CHECK(spool.points_spooled == spooled);
+    CHECK(spool.points_spooled == spool.points_delivered + spool.points_refused + spool.points_expired + spool.points_waiting);
+  }
+}
+
+std::string address_of(const HttpServer& server) { return "http://" + server.address(); }
+
+}  // namespace
+
+TEST_CASE("the sums agree under faults: a sink away, malformed lines, cut pages, repeated samples") {
+  std::atomic<int> scrapes = 0;
+  const std::int64_t begun_ms = base::system_clock().wall_ms() - 3'600'000;
+  const auto pages = serve([&](const HttpRequestView&) {
+    const int n = scrapes++;
+    HttpReply reply;
+    // Points have seconds, so each scrape's samples get a second of their own.
+    const auto at = [&](int second) { return " " + std::to_string(begun_ms + second * 1000) + "\n"; };
+    std::string page = "broken{ 1\ngone 5\nnan NaN\nrepeated 1" + at(0);
+    for (int i = 0; i < 500; ++i) page += "filler{i=\"" + std::to_string(i) + "\"} " + std::to_string(n) + at(n);
+    if (n % 3 == 1) {  // a gzip stream without its end: the page is cut
+      page = base::GzipDeflater().deflate(page);
+      page.resize(page.size() - 20);
+      reply.headers.emplace_back("Content-Encoding", "gzip");
+    }
+    if (n % 3 == 2) reply.status = 500;
+    reply.body = page;
+    return reply;
+  });
+  std::atomic<int> deliveries = 0;
+  receive::ReceiverOptions options;
+  options.intercept = [&](const HttpRequestView&, const std::function<HttpReply()>& proceed) {
+    HttpReply fault;
+    switch (deliveries++ % 4) {
+      case 0: fault.status = 503; return fault;
+      case 1: fault.close_without_answer = true; return fault;
+      default: return proceed();
+    }
+  };
+  auto receiver = receive::Receiver::start(options);
+  REQUIRE(receiver.has_value());
+  config::Config config = support::config_of(
+      "sinks:\n- proxyAddress: " + (*receiver)->address() +
+      "\n- {proxyAddress: 'http://127.0.0.1:1/report', name: nobody}\n"
+      "sources: {prometheus_sources: [{url: '" + address_of(*pages) + "/m', collection: {interval: 40ms, timeout: 40ms},"
+      " filters: {metricDenyList: ['gone.*']}}]}\n");
+  config.sinks[1].spool_bytes = 2'000;
+  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+  wait_until([&] {
+    const auto figures = pipeline.figures();
+    return figures.sources[0].scrapes >= 9 && figures.sinks[0].spool.points_delivered > 1000 &&
+           figures.sinks[1].spool.points_expired > 0;
+  });
+  pipeline.stop(5'000);
+  const PipelineFigures figures = pipeline.figures();
+  check_sums(figures);
+  const relay::SourceFigures& source = figures.sources[0];
+  CHECK(source.failures >= 6);
+  CHECK(source.counts.malformed_total() >= 3);
+  CHECK(source.counts.by_sink[0].filtered() > 0);
+  CHECK(source.counts.by_sink[0].repeated > 0);
+  CHECK(source.counts.by_sink[0].not_a_number > 0);
+  CHECK(figures.sinks[1].spool.points_delivered == 0);
+  CHECK(figures.sinks[1].spool.points_expired == figures.sinks[1].spool.points_spooled);
+  (*receiver)->stop();
+  const receive::ReceiverStats received = (*receiver)->stats();
+  CHECK(received.points - received.duplicates == figures.sinks[0].spool.points_delivered);
+  CHECK(received.rejected_lines() == 0);
+  CHECK(received.conflicts == 0);
+}
+
+TEST_CASE("a hanging source and a hanging sink keep nobody else waiting") {
+  std::atomic<bool> release = false;
+  const auto hanging = serve([&](const HttpRequestView&) {
+    while (!release) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    return HttpReply{};
+  });
+  const auto good = serve([](const HttpRequestView&) {
+    HttpReply reply;
+    reply.body = "a 1\n";
+    return reply;
+  });
+  auto receiver = receive::Receiver::start({});
+  REQUIRE(receiver.has_value());
+  std::string sources;
+  for (int i = 0; i < 8; ++i) sources += "{name: h" + std::to_string(i) + ", url: '" + address_of(*hanging) + "', collection: {interval: 30s}},";
+  const config::Config config = support::config_of(
+      "sinks:\n- {proxyAddress: '" + address_of(*hanging) + "/report', name: stuck}\n- {proxyAddress: '" +
+      (*receiver)->address() + "', name: good}\nsources: {prometheus_sources: [" + sources + "{name: good, url: '" +
+      address_of(*good) + "', collection: {interval: 30ms, timeout: 30ms}}]}\n");
+  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+  wait_until([&] { return pipeline.figures().sinks[1].spool.points_delivered >= 10; });
+  CHECK(pipeline.figures().sinks[0].spool.points_delivered == 0);
+  CHECK(pipeline.figures().sources[0].scrapes == 0);
+  const auto begun = std::chrono::steady_clock::now();
+  pipeline.stop(200);
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(20));
+  release = true;
+  check_sums(pipeline.figures());
+}
+
+TEST_CASE("stop delivers what the last scrape has read") {
+  const auto pages = serve([](const HttpRequestView&) {
+    HttpReply reply;
+    for (int i = 0; i < 2000; ++i) reply.body += "m{i=\"" + std::to_string(i) + "\"} 1\n";
+    return reply;
+  });
+  auto receiver = receive::Receiver::start({});
+  REQUIRE(receiver.has_value());
+  const std::string port = std::to_string((*receiver)->port());
+  for (const std::string& sink : {"proxyAddress: 127.0.0.1:" + port, "proxyAddress: 127.0.0.1:" + port + ", protocol: tcp"}) {
+    CAPTURE(sink);
+    const std::uint64_t before = (*receiver)->stats().points;
+    const config::Config config = support::config_of(
+        "sinks: [{" + sink + "}]\nsources: {prometheus_sources: [{url: '" + address_of(*pages) + "', collection: {interval: 1h}}]}\n");
+    relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+    wait_until([&] { return pipeline.figures().sources[0].scrapes == 1; });
+    pipeline.stop(20'000);
+    CHECK(pipeline.figures().sinks[0].spool.points_delivered == 2000);
+    wait_until([&] { return (*receiver)->stats().points - before == 2000; });
+    CHECK((*receiver)->stats().rejected_lines() == 0);
+  }
+}
