@@ -116,7 +116,8 @@ struct PointLimits {
 };
 
 struct Sink {
-  std::string name;  // unique; "proxy host:port", "direct https://…", "stdout" unless the file names it
+  // Unique; "proxy host:port", "direct https://…" or "stdout" unless the file names it.
+  std::string name;
   SinkKind kind = SinkKind::ProxyHttp;
   std::string url;   // ProxyHttp and Direct: where to POST, without the query
   std::string host;  // ProxyTcp

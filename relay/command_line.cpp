@@ -7,6 +7,7 @@
 #include <string>
 
 #include "relay/base/duration.h"
+#include "relay/base/file.h"
 #include "relay/commands/check.h"
 #include "relay/commands/demo.h"
 #include "relay/commands/dump.h"
@@ -43,7 +44,8 @@ void add_choice(CLI::App* app, const std::string& name, Enum& target,
   for (const auto& [choice, value] : choices) names += (names.empty() ? "" : "|") + choice;
   const auto parse = [&target, choices, names](const std::string& text) {
     const auto found = choices.find(text);
-    if (found == choices.end()) throw CLI::ValidationError("\"" + text + "\" is not one of " + names);
+    if (found == choices.end())
+      throw CLI::ValidationError("\"" + text + "\" is not one of " + names);
     target = found->second;
   };
   app->add_option_function<std::string>(name, parse, help)->type_name(names);
@@ -94,95 +96,141 @@ class Commands {
 };
 
 void add_run(Commands& commands, RunOptions& options) {
-  CLI::App* run = commands.add("run", "Run the relay until SIGTERM or SIGINT",
-                               "  fedwave run --config collector.yaml\n"
-                               "  fedwave run --config collector.yaml --log-level debug --log-format json\n",
-                               base::LogLevel::Info, [&options] { return run_command(options); });
-  run->add_option("--config", options.config_file, "The configuration, as the collector has it")->required()->type_name("FILE");
+  CLI::App* run =
+      commands.add("run", "Run the relay until SIGTERM or SIGINT",
+                   "  fedwave run --config collector.yaml\n"
+                   "  fedwave run --config collector.yaml --log-level debug --log-format json\n",
+                   base::LogLevel::Info, [&options] { return run_command(options); });
+  run->add_option("--config", options.config_file, "The configuration, as the collector has it")
+      ->required()
+      ->type_name("FILE");
 }
 
 void add_check(Commands& commands, std::string& file) {
-  CLI::App* check = commands.add("check", "Validate a configuration: every problem with its place",
-                                 "  fedwave check --config collector.yaml\n"
-                                 "  kubectl get configmap collector -o yaml | fedwave check --config -\n",
-                                 base::LogLevel::Warn,
-                                 [&file] { return check_command(file, std::cout, std::cerr); });
-  check->add_option("--config", file, "The configuration, or the ConfigMap that holds it; - is standard input")->required()->type_name("FILE");
+  CLI::App* check = commands.add(
+      "check", "Validate a configuration: every problem with its place",
+      "  fedwave check --config collector.yaml\n"
+      "  kubectl get configmap collector -o yaml | fedwave check --config -\n",
+      base::LogLevel::Warn, [&file] { return check_command(file, std::cout, std::cerr); });
+  check
+      ->add_option("--config", file,
+                   "The configuration, or the ConfigMap that holds it; - is standard input")
+      ->required()
+      ->type_name("FILE");
 }
 
 void add_dump(Commands& commands, DumpOptions& options) {
-  CLI::App* dump = commands.add(
-      "dump", "One scrape, filtered and named, to standard output",
-      "  fedwave dump --config collector.yaml\n"
-      "  fedwave dump --config collector.yaml --input page.prom --format table\n"
-      "  fedwave dump --url 'http://localhost:9090/federate?match[]={job=~\"federate|kubernetes-pods\"}' --format json\n",
-      base::LogLevel::Warn, [&options] { return dump_command(options); });
-  auto* config = dump->add_option("--config", options.config_file, "The configuration")->type_name("FILE");
-  auto* url = dump->add_option("--url", options.url, "Scrape this instead, unfiltered")->type_name("URL")->excludes(config);
+  CLI::App* dump =
+      commands.add("dump", "One scrape, filtered and named, to standard output",
+                   "  fedwave dump --config collector.yaml\n"
+                   "  fedwave dump --config collector.yaml --input page.prom --format table\n"
+                   "  fedwave dump --url "
+                   "'http://localhost:9090/federate?match[]={job=~\"federate|kubernetes-pods\"}' "
+                   "--format json\n",
+                   base::LogLevel::Warn, [&options] { return dump_command(options); });
+  auto* config =
+      dump->add_option("--config", options.config_file, "The configuration")->type_name("FILE");
+  auto* url = dump->add_option("--url", options.url, "Scrape this instead, unfiltered")
+                  ->type_name("URL")
+                  ->excludes(config);
   dump->add_option("--input", options.inputs,
-                   "A page from a file (- is standard input, gzip is fine) instead of a scrape; repeated: the next scrape of the same page")
-      ->type_name("FILE")->excludes(url)->allow_extra_args(false);
-  add_duration(dump, "--interval", options.interval_ms, "Time between inputs (default: the source's)");
+                   "A page from a file (- is standard input, gzip is fine) instead of a scrape; "
+                   "repeated: the next scrape of the same page")
+      ->type_name("FILE")
+      ->excludes(url)
+      ->allow_extra_args(false);
+  add_duration(dump, "--interval", options.interval_ms,
+               "Time between inputs (default: the source's)");
   add_choice<DumpFormat>(dump, "--format", options.format,
-                         {{"wavefront", DumpFormat::Wavefront}, {"json", DumpFormat::Json}, {"table", DumpFormat::Table}},
+                         {{"wavefront", DumpFormat::Wavefront},
+                          {"json", DumpFormat::Json},
+                          {"table", DumpFormat::Table}},
                          "wavefront: the very bytes a sink would send (default)");
   dump->add_option("--source", options.source, "Only this source")->type_name("NAME");
-  dump->add_option("--sink", options.sink, "As this sink would get it (default: the first)")->type_name("NAME");
+  dump->add_option("--sink", options.sink, "As this sink would get it (default: the first)")
+      ->type_name("NAME");
   dump->add_flag("--strict", options.strict, "Exit with 3 when a line is malformed");
 }
 
 void add_parse(Commands& commands, ParseOptions& options) {
-  CLI::App* parse = commands.add("parse", "Exposition text in, one JSON object a sample out",
-                                 "  fedwave parse page.prom\n"
-                                 "  curl -s localhost:9090/metrics | fedwave parse --strict - | jq .name | sort | uniq -c\n",
-                                 base::LogLevel::Warn,
-                                 [&options] { return parse_command(options); });
-  parse->add_option("FILE", options.file, "The page; - is standard input")->required()->type_name("");
-  parse->add_option("--format", options.format, "text (Prometheus 0.0.4), or auto")->type_name("FORMAT");
+  CLI::App* parse = commands.add(
+      "parse", "Exposition text in, one JSON object a sample out",
+      "  fedwave parse page.prom\n"
+      "  curl -s localhost:9090/metrics | fedwave parse --strict - | jq .name | sort | uniq -c\n",
+      base::LogLevel::Warn, [&options] { return parse_command(options); });
+  parse->add_option("FILE", options.file, "The page; - is standard input")
+      ->required()
+      ->type_name("");
+  parse->add_option("--format", options.format, "text (Prometheus 0.0.4), or auto")
+      ->type_name("FORMAT");
   parse->add_flag("--strict", options.strict, "Exit with 3 when a line is malformed");
 }
 
 void add_receive(Commands& commands, ReceiveOptions& options) {
   using receive::ReceiveMode;
   CLI::App* receive = commands.add(
-      "receive", "A stand-in Wavefront that checks every line: proxy (TCP and HTTP) and direct ingestion",
+      "receive",
+      "A stand-in Wavefront that checks every line: proxy (TCP and HTTP) and direct ingestion",
       "  fedwave receive --listen 127.0.0.1:2878 --print\n"
       "  fedwave receive --listen 127.0.0.1:8080 --mode direct --token secret --for 1m --strict\n"
       "  fedwave receive --answer 503        every request fails: what does the sender do?\n",
       base::LogLevel::Warn, [&options] { return receive_command(options); });
-  receive->add_option("--listen", options.listen, "Where to listen; port 0 takes a free one")->capture_default_str()->type_name("ADDR");
+  receive->add_option("--listen", options.listen, "Where to listen; port 0 takes a free one")
+      ->capture_default_str()
+      ->type_name("ADDR");
   add_choice<ReceiveMode>(receive, "--mode", options.mode,
-                          {{"proxy", ReceiveMode::Proxy}, {"direct", ReceiveMode::Direct}}, "What to stand in for (default proxy)");
-  receive->add_option("--token", options.token, "Refuse whoever does not show it")->type_name("TOKEN");
+                          {{"proxy", ReceiveMode::Proxy}, {"direct", ReceiveMode::Direct}},
+                          "What to stand in for (default proxy)");
+  receive->add_option("--token", options.token, "Refuse whoever does not show it")
+      ->type_name("TOKEN");
+  const auto read_token = [&options](const std::string& path) {
+    auto token = base::WatchedFile(path).content();
+    if (!token) throw CLI::ValidationError(token.error().message);
+    options.token = std::move(*token);
+  };
+  receive
+      ->add_option_function<std::string>("--token-file", read_token,
+                                         "The same from a file, out of the process list's sight")
+      ->type_name("FILE");
   receive->add_flag("--print", options.print, "Every accepted line on standard output");
-  receive->add_option("--record", options.record_file, "Every accepted line to this file")->type_name("FILE");
+  receive->add_option("--record", options.record_file, "Every accepted line to this file")
+      ->type_name("FILE");
   add_duration(receive, "--for", options.for_ms, "End by itself after this time");
   receive->add_flag("--json", options.json, "The summary as JSON");
-  receive->add_flag("--strict", options.strict, "Exit with 3 when anything that arrived was not taken");
-  receive->add_option("--answer", options.answer, "Answer every HTTP request with this status")->type_name("CODE")->check(CLI::Range(200, 599));
-  receive->add_option("--port-file", options.port_file, "Write the port here once listening")->type_name("FILE");
+  receive->add_flag("--strict", options.strict,
+                    "Exit with 3 when anything that arrived was not taken");
+  receive->add_option("--answer", options.answer, "Answer every HTTP request with this status")
+      ->type_name("CODE")
+      ->check(CLI::Range(200, 599));
+  receive->add_option("--port-file", options.port_file, "Write the port here once listening")
+      ->type_name("FILE");
 }
 
 void add_demo(Commands& commands, DemoOptions& options) {
-  CLI::App* demo = commands.add("demo", "A simulated mesh, the relay and a receiver in one process",
-                                "  fedwave demo\n"
-                                "  fedwave demo --for 30s --interval 2s\n"
-                                "  fedwave demo --listen 127.0.0.1:9090     and in another terminal:\n"
-                                "  fedwave dump --url 'http://127.0.0.1:9090/federate?match[]={job=~\".+\"}' --format table\n",
-                                base::LogLevel::Warn, [&options] { return demo_command(options); });
+  CLI::App* demo = commands.add(
+      "demo", "A simulated mesh, the relay and a receiver in one process",
+      "  fedwave demo\n"
+      "  fedwave demo --for 30s --interval 2s\n"
+      "  fedwave demo --listen 127.0.0.1:9090     and in another terminal:\n"
+      "  fedwave dump --url 'http://127.0.0.1:9090/federate?match[]={job!=\"\"}' --format table\n",
+      base::LogLevel::Warn, [&options] { return demo_command(options); });
   add_duration(demo, "--for", options.for_ms, "End by itself after this time");
   add_duration(demo, "--interval", options.interval_ms, "Time between scrapes (default 5s)");
-  demo->add_option("--listen", options.listen, "Where the mesh is served")->capture_default_str()->type_name("ADDR");
-  demo->add_option("--port-file", options.port_file, "Write the mesh's port here once listening")->type_name("FILE");
+  demo->add_option("--listen", options.listen, "Where the mesh is served")
+      ->capture_default_str()
+      ->type_name("ADDR");
+  demo->add_option("--port-file", options.port_file, "Write the mesh's port here once listening")
+      ->type_name("FILE");
   demo->add_option("--seed", options.seed, "Another seed, another mesh")->capture_default_str();
 }
 
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
-  CLI::App app("fedwave relays /federate of Istio's Prometheus to Wavefront.\n"
-               "`fedwave COMMAND --help` shows a command's options and examples.",
-               "fedwave");
+  CLI::App app(
+      "fedwave relays /federate of Istio's Prometheus to Wavefront.\n"
+      "`fedwave COMMAND --help` shows a command's options and examples.",
+      "fedwave");
   app.set_version_flag("--version", std::string("fedwave ") + kVersion);
   app.require_subcommand(1);
   app.footer(kExitCodes);
@@ -199,6 +247,16 @@ int run_command_line(int argc, char** argv) {
   add_parse(commands, parse);
   add_receive(commands, receive);
   add_demo(commands, demo);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return "fedwave: " + std::string(error.what()) + "\nfedwave --help shows what there is.\n";
+  });
+  const std::string first = argc > 1 ? argv[1] : "--help";
+  const auto is_first = [&first](const CLI::App* command) { return command->get_name() == first; };
+  if (!first.starts_with('-') && app.get_subcommands(is_first).empty()) {
+    std::cerr << "fedwave: there is no command \"" << first
+              << "\"; fedwave --help shows what there is.\n";
+    return kExitUsage;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -1,4 +1,5 @@
-// The command line: subcommands, their options and help. command_line.cpp is the only user of CLI11.
+// The command line: subcommands, their options and help. command_line.cpp is the only user of
+// CLI11.
 #pragma once
 
 namespace fedwave::relay {

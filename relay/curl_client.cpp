@@ -110,23 +110,29 @@ int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
 
 ErrorCode classify(CURLcode code) {
   switch (code) {
-    case CURLE_OPERATION_TIMEDOUT: return ErrorCode::Timeout;
+    case CURLE_OPERATION_TIMEDOUT:
+      return ErrorCode::Timeout;
     case CURLE_PARTIAL_FILE:
     case CURLE_RECV_ERROR:
     case CURLE_HTTP2_STREAM:
-    case CURLE_WEIRD_SERVER_REPLY: return ErrorCode::Truncated;
+    case CURLE_WEIRD_SERVER_REPLY:
+      return ErrorCode::Truncated;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ENGINE_NOTFOUND:
-    case CURLE_SSL_ISSUER_ERROR: return ErrorCode::Tls;
+    case CURLE_SSL_ISSUER_ERROR:
+      return ErrorCode::Tls;
     case CURLE_ABORTED_BY_CALLBACK:
-    case CURLE_WRITE_ERROR: return ErrorCode::Cancelled;
+    case CURLE_WRITE_ERROR:
+      return ErrorCode::Cancelled;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL: return ErrorCode::InvalidArgument;
-    default: return ErrorCode::Unreachable;
+    case CURLE_UNSUPPORTED_PROTOCOL:
+      return ErrorCode::InvalidArgument;
+    default:
+      return ErrorCode::Unreachable;
   }
 }
 
@@ -200,7 +206,8 @@ Error CurlClient::failure(CURLcode code, const HttpRequest& request) const {
   const char* detail = detail_[0] != '\0' ? detail_ : curl_easy_strerror(code);
   std::string text = detail;
   if (code == CURLE_OPERATION_TIMEDOUT) {
-    text = "no complete answer within " + std::to_string(request.timeout_ms) + " ms (" + detail + ")";
+    text =
+        "no complete answer within " + std::to_string(request.timeout_ms) + " ms (" + detail + ")";
   }
   return {classify(code), std::move(text)};
 }
@@ -221,7 +228,8 @@ std::string bracketed(const std::string& host) {
 }
 
 Expected<HttpHead> CurlClient::perform(const HttpRequest& request, HttpReceiver& receiver) {
-  Transfer transfer{.easy = easy_, .receiver = &receiver, .cancelled = request.cancelled, .head = {}};
+  Transfer transfer{
+      .easy = easy_, .receiver = &receiver, .cancelled = request.cancelled, .head = {}};
   detail_[0] = '\0';
   set_common(request, transfer);
 
@@ -250,7 +258,8 @@ Expected<HttpHead> CurlClient::perform(const HttpRequest& request, HttpReceiver&
   if (request.is_post) {
     curl_easy_setopt(easy_, CURLOPT_POST, 1L);
     curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request.body.data());
-    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body.size()));
+    curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
+                     static_cast<curl_off_t>(request.body.size()));
   }
 
   const CURLcode code = curl_easy_perform(easy_);
@@ -261,7 +270,9 @@ Expected<HttpHead> CurlClient::perform(const HttpRequest& request, HttpReceiver&
 
 }  // namespace
 
-std::unique_ptr<base::HttpClient> make_curl_client() { return std::make_unique<CurlClient>(); }
+std::unique_ptr<base::HttpClient> make_curl_client() {
+  return std::make_unique<CurlClient>();
+}
 
 Expected<UrlParts> split_url(const std::string& url) {
   const std::unique_ptr<CURLU, UrlDeleter> parsed(curl_url());
@@ -290,7 +301,8 @@ Expected<std::vector<std::string>> resolve_addresses(const std::string& host) {
   for (const addrinfo* a = found; a != nullptr; a = a->ai_next) {
     if (a->ai_family != found->ai_family) continue;
     char text[NI_MAXHOST];
-    if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) == 0) {
+    if (getnameinfo(a->ai_addr, a->ai_addrlen, text, sizeof text, nullptr, 0, NI_NUMERICHOST) ==
+        0) {
       addresses.emplace_back(text);
     }
   }

@@ -12,8 +12,9 @@ namespace fedwave::relay {
 
 std::unique_ptr<base::HttpClient> make_curl_client();
 
-// The numeric addresses of a host, of one family only (the first that the resolver prefers), so that
-// a name with an IPv4 and an IPv6 address of the same server counts once. Sorted, without repeats.
+// The numeric addresses of a host, of one family only (the first that the resolver prefers), so
+// that a name with an IPv4 and an IPv6 address of the same server counts once. Sorted, without
+// repeats.
 base::Expected<std::vector<std::string>> resolve_addresses(const std::string& host);
 
 // Host and port of an absolute http(s) URL; the port of the scheme where none is given.

@@ -43,8 +43,9 @@ void Distributions::finish(std::uint32_t scrape, std::int64_t now_ms,
 void Distributions::finish_group(Group& group, std::int64_t now_ms,
                                  const std::vector<sinks::BlockWriter*>& writers,
                                  ScrapeCounts& counts) {
-  std::sort(group.current.begin(), group.current.end(),
-            [](const sinks::Bucket& a, const sinks::Bucket& b) { return a.upper_bound < b.upper_bound; });
+  std::sort(
+      group.current.begin(), group.current.end(),
+      [](const sinks::Bucket& a, const sinks::Bucket& b) { return a.upper_bound < b.upper_bound; });
   std::optional<std::span<const sinks::Bucket>> previous;
   if (group.previous_ms != 0) previous = group.previous;
   const auto converted =

@@ -15,10 +15,14 @@ using base::LogLevel;
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::Debug: return spdlog::level::debug;
-    case LogLevel::Info: return spdlog::level::info;
-    case LogLevel::Warn: return spdlog::level::warn;
-    case LogLevel::Error: return spdlog::level::err;
+    case LogLevel::Debug:
+      return spdlog::level::debug;
+    case LogLevel::Info:
+      return spdlog::level::info;
+    case LogLevel::Warn:
+      return spdlog::level::warn;
+    case LogLevel::Error:
+      return spdlog::level::err;
   }
   return spdlog::level::info;
 }
@@ -75,8 +79,9 @@ void set_up_logging(LogLevel level, LogFormat format) {
       no_color ? spdlog::color_mode::never : spdlog::color_mode::automatic);
   auto logger = std::make_shared<spdlog::logger>("fedwave", sink);
   logger->set_level(to_spdlog(level));
-  const char* pattern = format == LogFormat::Text ? "%Y-%m-%dT%H:%M:%S.%eZ %^%-7l%$ %v"
-                                                  : R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v)";
+  const char* pattern = format == LogFormat::Text
+                            ? "%Y-%m-%dT%H:%M:%S.%eZ %^%-7l%$ %v"
+                            : R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v)";
   logger->set_pattern(pattern, spdlog::pattern_time_type::utc);
   spdlog::set_default_logger(std::move(logger));
   base::set_log_writer(format == LogFormat::Text ? write_text : write_json);

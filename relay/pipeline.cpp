@@ -45,7 +45,8 @@ struct SourceLine {
   const config::Source* source = nullptr;
   std::int64_t offset_ms = 0;
   std::int64_t last_start_ms = 0;
-  std::map<std::string, std::shared_ptr<TargetSlot>> targets;  // by address; "" as the name resolves
+  std::map<std::string, std::shared_ptr<TargetSlot>>
+      targets;  // by address; "" as the name resolves
   SourceFigures figures;
 };
 
@@ -233,7 +234,8 @@ void Pipeline::Impl::note(SourceLine& line, TargetSlot& slot, const ScrapeResult
     base::log(LogLevel::Warn, "scrape failed",
               {{"source", target.label()}, {"error", error}, {"kept_samples", result.counts.read}});
   } else if (is_news && !result.error) {
-    base::log(LogLevel::Info, "scraping again", {{"source", target.label()}, {"samples", result.counts.read}});
+    base::log(LogLevel::Info, "scraping again",
+              {{"source", target.label()}, {"samples", result.counts.read}});
   }
   if (first_empty) {
     base::log(LogLevel::Warn, "the page is empty: no match[] in the URL, or nothing matches it",
@@ -271,14 +273,19 @@ void Pipeline::Impl::stop(std::int64_t grace_ms) {
   for (std::thread& drain : drains) drain.join();
 }
 
-Pipeline::Pipeline(const config::Config& config, const base::Clock& clock, base::HttpClientFactory client)
+Pipeline::Pipeline(const config::Config& config, const base::Clock& clock,
+                   base::HttpClientFactory client)
     : impl_(std::make_unique<Impl>(config, clock, client)) {
   impl_->start();
 }
 
-Pipeline::~Pipeline() { impl_->stop(0); }
+Pipeline::~Pipeline() {
+  impl_->stop(0);
+}
 
-void Pipeline::stop(std::int64_t grace_ms) { impl_->stop(grace_ms); }
+void Pipeline::stop(std::int64_t grace_ms) {
+  impl_->stop(grace_ms);
+}
 
 PipelineFigures Pipeline::figures() const {
   PipelineFigures figures;

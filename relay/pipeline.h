@@ -6,7 +6,8 @@
 //
 // Nothing else is shared: a target belongs to the worker that has it, spools have their own lock,
 // figures are copied out under one. stop() closes in the order of the data: schedule, scrapes in
-// hand, senders. Owned by the command that runs it; all methods from one thread, figures() from any.
+// hand, senders. Owned by the command that runs it; all methods from one thread, figures() from
+// any.
 #pragma once
 
 #include <atomic>
@@ -55,8 +56,8 @@ class Pipeline {
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
 
-  // No new scrapes; those in hand get half of the time, the senders what is left of it. What is then
-  // still undelivered counts as expired. A second call does nothing.
+  // No new scrapes; those in hand get half of the time, the senders what is left of it. What is
+  // then still undelivered counts as expired. A second call does nothing.
   void stop(std::int64_t grace_ms);
 
   [[nodiscard]] PipelineFigures figures() const;

@@ -1,5 +1,6 @@
-// What was counted of samples, lines and points. One scrape counts into its own ScrapeCounts without
-// locks; they are added to the source's totals when it ends. For every sink and at any time:
+// What was counted of samples, lines and points. One scrape counts into its own ScrapeCounts
+// without locks; they are added to the source's totals when it ends. For every sink and at any
+// time:
 //     read == filtered + repeated + rejected + converted + written
 // where `converted` samples went into distributions and `written` ones to the sink's spool.
 #pragma once
@@ -16,7 +17,8 @@
 namespace fedwave::relay {
 
 struct SinkCounts {
-  std::array<std::uint64_t, kVerdictCount> by_verdict{};  // samples not sent, by their series' verdict
+  std::array<std::uint64_t, kVerdictCount>
+      by_verdict{};  // samples not sent, by their series' verdict
   std::uint64_t repeated = 0;
   std::uint64_t not_a_number = 0;
   std::uint64_t infinite = 0;
@@ -37,7 +39,8 @@ struct ScrapeCounts {
   std::uint64_t new_series = 0;
   std::uint64_t body_bytes = 0;
   std::array<std::uint64_t, parsers::kMalformedCount> malformed{};
-  std::array<std::uint64_t, sinks::kRepairCount> repaired{};  // of new series; timestamps of samples
+  std::array<std::uint64_t, sinks::kRepairCount>
+      repaired{};  // of new series; timestamps of samples
   std::array<std::uint64_t, sinks::kDistributionDropCount> distribution_drops{};
   std::vector<SinkCounts> by_sink;
 

@@ -39,11 +39,14 @@ std::string lower(std::string_view text) {
 std::optional<Error> content_type_problem(const std::string& content_type) {
   const std::string type = lower(content_type.substr(0, content_type.find(';')));
   const auto refuse = [&](const char* why) {
-    return Error{ErrorCode::ContentType, "the answer's content type is \"" + content_type + "\": " + why};
+    return Error{ErrorCode::ContentType,
+                 "the answer's content type is \"" + content_type + "\": " + why};
   };
   if (type == "text/html") return refuse("a web page, not metrics; check host, port and path");
-  if (type == "application/json") return refuse("JSON, not metrics; the path of a Prometheus is /federate");
-  if (type.starts_with("application/vnd.google.protobuf") || type.starts_with("application/openmetrics-text")) {
+  if (type == "application/json")
+    return refuse("JSON, not metrics; the path of a Prometheus is /federate");
+  if (type.starts_with("application/vnd.google.protobuf") ||
+      type.starts_with("application/openmetrics-text")) {
     return refuse("fedwave asked for the text format 0.0.4 and reads no other");
   }
   return {};
@@ -51,13 +54,19 @@ std::optional<Error> content_type_problem(const std::string& content_type) {
 
 const char* status_advice(int status) {
   switch (status) {
-    case 400: return "; a match[] that Prometheus does not understand?";
+    case 400:
+      return "; a match[] that Prometheus does not understand, or a missing client certificate?";
     case 401:
-    case 403: return "; check bearer_token, bearer_token_file or basic_auth";
-    case 404: return "; check the path (a Prometheus has /federate, below its route prefix)";
-    case 405: return "; is this a Prometheus?";
-    case 503: return "; the Prometheus is starting or stopping";
-    default: return "";
+    case 403:
+      return "; check bearer_token, bearer_token_file or basic_auth";
+    case 404:
+      return "; check the path (a Prometheus has /federate, below its route prefix)";
+    case 405:
+      return "; is this a Prometheus?";
+    case 503:
+      return "; the Prometheus is starting or stopping";
+    default:
+      return "";
   }
 }
 
@@ -65,7 +74,8 @@ const char* status_advice(int status) {
 
 std::vector<std::string> scrape_addresses(const config::Source& source) {
   const std::vector<std::string> as_it_resolves{""};
-  if (source.addresses == config::Addresses::One || !source.http.proxy_url.empty()) return as_it_resolves;
+  if (source.addresses == config::Addresses::One || !source.http.proxy_url.empty())
+    return as_it_resolves;
   const auto parts = split_url(source.url);
   if (!parts) return as_it_resolves;
   auto addresses = resolve_addresses(parts->host);
@@ -87,8 +97,8 @@ class Target::Body final : public base::HttpReceiver {
     const std::string encoding = lower(head.content_encoding);
     is_gzip_ = encoding == "gzip" || encoding == "x-gzip";
     if (!is_gzip_ && !encoding.empty() && encoding != "identity") {
-      problem_ = Error{ErrorCode::BadEncoding, "the answer is encoded as \"" + encoding +
-                                                   "\", but only gzip was offered"};
+      problem_ = Error{ErrorCode::BadEncoding,
+                       "the answer is encoded as \"" + encoding + "\", but only gzip was offered"};
     }
     if (is_gzip_) inflater_.reset();
     return !problem_;
@@ -96,34 +106,46 @@ class Target::Body final : public base::HttpReceiver {
 
   bool on_body(std::string_view bytes) override {
     if (status_ != 200) {
-      error_text_.append(bytes.substr(0, kErrorTextBytes - std::min(kErrorTextBytes, error_text_.size())));
+      error_text_.append(
+          bytes.substr(0, kErrorTextBytes - std::min(kErrorTextBytes, error_text_.size())));
       return true;
     }
     received_ = received_ || !bytes.empty();
     if (!is_gzip_) return transform_.feed(bytes);
-    const auto fed = inflater_.feed(bytes, [this](std::string_view text) { return transform_.feed(text); });
+    const auto fed =
+        inflater_.feed(bytes, [this](std::string_view text) { return transform_.feed(text); });
     if (!fed && fed.error().code != ErrorCode::Cancelled) problem_ = fed.error();
     return fed.has_value();
   }
 
   // The first thing that was wrong with the answer; `transfer` is what the client said of it.
-  std::optional<Error> verdict(const Expected<base::HttpHead>& transfer, const Transform& transform) {
+  std::optional<Error> verdict(const Expected<base::HttpHead>& transfer,
+                               const Transform& transform) {
     if (problem_) return problem_;
     if (const Error* limit = transform.failure()) return *limit;
     if (!transfer) return transfer.error();
     if (status_ != 200) {
-      return Error{ErrorCode::HttpStatus, "HTTP status " + std::to_string(status_) + quoted_answer() + status_advice(status_)};
+      return Error{ErrorCode::HttpStatus, "HTTP status " + std::to_string(status_) +
+                                              quoted_answer() + status_advice(status_)};
     }
     if (is_gzip_ && received_ && !inflater_.at_end()) {
-      return Error{ErrorCode::Truncated, "the gzip stream ends before its end; what was complete is kept"};
+      return Error{ErrorCode::Truncated,
+                   "the gzip stream ends before its end; what was complete is kept"};
     }
     return {};
   }
 
  private:
+  // The first line of the answer, or the title where it is a web page.
   std::string quoted_answer() const {
-    const std::string line = error_text_.substr(0, error_text_.find('\n'));
-    return line.empty() || line.front() == '<' ? std::string() : " (\"" + line + "\")";
+    std::string_view text = error_text_;
+    if (text.starts_with('<')) {
+      const auto title = text.find("<title>");
+      text = title == std::string_view::npos ? "" : text.substr(title + 7);
+      text = text.substr(0, text.find('<'));
+    }
+    text = text.substr(0, text.find_first_of("\r\n"));
+    return text.empty() ? std::string() : " (\"" + std::string(text) + "\")";
   }
 
   Transform& transform_;
@@ -154,7 +176,8 @@ Expected<base::HttpRequest> Target::make_request(const std::atomic<bool>* cancel
   request.headers = {"Accept: text/plain;version=0.0.4", "Accept-Encoding: gzip",
                      std::string("User-Agent: fedwave/") + kVersion,
                      "X-Prometheus-Scrape-Timeout-Seconds: " + decimal_seconds(source_.timeout_ms)};
-  for (const auto& [name, value] : http.headers) request.headers.push_back(name + ": " + value.value);
+  for (const auto& [name, value] : http.headers)
+    request.headers.push_back(name + ": " + value.value);
   std::string token = http.bearer_token.value;
   if (token.empty() && !http.bearer_token_file.empty()) {
     auto content = bearer_token_file_.content();

@@ -30,9 +30,12 @@ Verdict filtered(Verdict first, FilterVerdict verdict) {
 
 Verdict rejected(sinks::Rejection reason) {
   switch (reason) {
-    case sinks::Rejection::NameTooLong: return Verdict::NameTooLong;
-    case sinks::Rejection::EmptySource: return Verdict::EmptySource;
-    default: return Verdict::EmptyName;
+    case sinks::Rejection::NameTooLong:
+      return Verdict::NameTooLong;
+    case sinks::Rejection::EmptySource:
+      return Verdict::EmptySource;
+    default:
+      return Verdict::EmptyName;
   }
 }
 
@@ -52,9 +55,15 @@ std::string dotted_name(std::string_view name, SampleKind kind, bool omit_bucket
                         bool as_distribution) {
   const char* type = "";
   switch (kind) {
-    case SampleKind::Untyped: type = ".value"; break;
-    case SampleKind::Gauge: type = ".gauge"; break;
-    case SampleKind::Counter: type = ".counter"; break;
+    case SampleKind::Untyped:
+      type = ".value";
+      break;
+    case SampleKind::Gauge:
+      type = ".gauge";
+      break;
+    case SampleKind::Counter:
+      type = ".counter";
+      break;
     case SampleKind::HistogramBucket:
       if (omit_bucket_suffix || as_distribution) name = without_suffix(name, "_bucket");
       break;
@@ -64,7 +73,8 @@ std::string dotted_name(std::string_view name, SampleKind kind, bool omit_bucket
     case SampleKind::HistogramSum:
       if (as_distribution) name = without_suffix(name, "_sum");
       break;
-    default: break;
+    default:
+      break;
   }
   std::string dotted(name);
   std::replace(dotted.begin(), dotted.end(), '_', '.');
@@ -94,13 +104,16 @@ sinks::LineLimits line_limits(const config::PointLimits& limits) {
 // The parts of one distribution share everything but the bucket's bound.
 std::string group_key(const std::string& name, const sinks::PointTags& tags) {
   std::string key = name;
-  for (const auto& [tag, value] : tags) key.append(1, '\0').append(tag).append(1, '\0').append(value);
+  for (const auto& [tag, value] : tags)
+    key.append(1, '\0').append(tag).append(1, '\0').append(value);
   return key;
 }
 
 }  // namespace
 
-const char* verdict_name(Verdict verdict) { return kVerdictNames[static_cast<std::size_t>(verdict)]; }
+const char* verdict_name(Verdict verdict) {
+  return kVerdictNames[static_cast<std::size_t>(verdict)];
+}
 
 SeriesStages::SeriesStages(const config::Source& source, const config::Config& config,
                            std::string instance)
@@ -127,7 +140,8 @@ sinks::Point SeriesStages::source_point(const parsers::SeriesBuffer& series, Sam
   }
   if (!instance_.empty()) point.tags.insert_or_assign("instance", instance_);
   for (const parsers::LabelView& label : series.labels) {
-    if (!label.value.empty()) point.tags.insert_or_assign(std::string(label.name), std::string(label.value));
+    if (!label.value.empty())
+      point.tags.insert_or_assign(std::string(label.name), std::string(label.value));
   }
   plan.truncate = kind == SampleKind::SummaryCount || kind == SampleKind::HistogramCount ||
                   kind == SampleKind::HistogramBucket;
@@ -147,8 +161,8 @@ sinks::Point SeriesStages::source_point(const parsers::SeriesBuffer& series, Sam
       bound_tag->second = sinks::format_go_g(bound);
     }
   }
-  point.name = source_.prefix +
-               dotted_name(series.name, kind, source_.omit_bucket_suffix, plan.convert);
+  point.name =
+      source_.prefix + dotted_name(series.name, kind, source_.omit_bucket_suffix, plan.convert);
   return point;
 }
 

@@ -1,6 +1,7 @@
-// What becomes of one new series, stage by stage: naming, the source's filter and tags, then sink by
-// sink the sink's tags, filter, cleaning and rendering. This is the cold path: the series table asks
-// it once per series and remembers the answer. Immutable after construction, shared by threads.
+// What becomes of one new series, stage by stage: naming, the source's filter and tags, then sink
+// by sink the sink's tags, filter, cleaning and rendering. This is the cold path: the series table
+// asks it once per series and remembers the answer. Immutable after construction, shared by
+// threads.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +37,9 @@ enum class Verdict : std::uint8_t {
 };
 inline constexpr std::size_t kVerdictCount = 12;
 const char* verdict_name(Verdict verdict);  // snake_case, for counters
-inline bool is_filtered(Verdict v) { return v >= Verdict::SourceNotInAllowList && v <= Verdict::SinkTagDenyList; }
+inline bool is_filtered(Verdict v) {
+  return v >= Verdict::SourceNotInAllowList && v <= Verdict::SinkTagDenyList;
+}
 
 struct SinkPlan {
   Verdict verdict = Verdict::Kept;

@@ -31,7 +31,8 @@ struct LineBytes {
 enum Flag : std::uint8_t { kTruncate = 1, kConvert = 2, kIsBucket = 4, kKeptAnywhere = 8 };
 
 std::uint64_t process_seed() {
-  static const std::uint64_t seed = (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
+  static const std::uint64_t seed =
+      (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
   return seed;
 }
 
@@ -65,7 +66,8 @@ RecordLine RecordView::next() {
   LineBytes bytes;
   std::memcpy(&bytes, at_, sizeof bytes);
   at_ += sizeof bytes;
-  const RecordLine line{bytes.verdict, {at_, bytes.head_bytes}, {at_ + bytes.head_bytes, bytes.tail_bytes}};
+  const RecordLine line{
+      bytes.verdict, {at_, bytes.head_bytes}, {at_ + bytes.head_bytes, bytes.tail_bytes}};
   at_ += bytes.head_bytes + bytes.tail_bytes;
   return line;
 }
@@ -73,8 +75,8 @@ RecordLine RecordView::next() {
 SeriesTable::SeriesTable(std::size_t sink_count) : sink_count_(sink_count), slots_(kSlotsMin) {}
 
 SeriesTable::Key SeriesTable::key_of(std::string_view series, parsers::SampleKind kind) {
-  const XXH128_hash_t hash = XXH3_128bits_withSeed(series.data(), series.size(),
-                                                   process_seed() + static_cast<std::uint64_t>(kind));
+  const XXH128_hash_t hash = XXH3_128bits_withSeed(
+      series.data(), series.size(), process_seed() + static_cast<std::uint64_t>(kind));
   return {hash.low64, hash.high64};
 }
 
@@ -102,7 +104,8 @@ SeriesEntry& SeriesTable::insert(const Key& key, const SeriesPlan& plan, std::ui
   }
   SeriesEntry& entry = empty_slot(key);
   char* at = allocate(bytes, entry.record);
-  const FixedBytes fixed{.bound = plan.bucket_bound, .group = group, .flags = flags_of(plan), .padding = {}};
+  const FixedBytes fixed{
+      .bound = plan.bucket_bound, .group = group, .flags = flags_of(plan), .padding = {}};
   at = put(at, &fixed, sizeof fixed);
   for (const SinkPlan& sink : plan.sinks) {
     const auto& [head, tail, repairs] = sink.rendered;
@@ -123,7 +126,8 @@ SeriesEntry& SeriesTable::insert(const Key& key, const SeriesPlan& plan, std::ui
 }
 
 RecordView SeriesTable::record(const SeriesEntry& entry) const {
-  return RecordView(chunks_[entry.record / kUnitsPerChunk].get() + (entry.record % kUnitsPerChunk) * kUnit);
+  return RecordView(chunks_[entry.record / kUnitsPerChunk].get() +
+                    (entry.record % kUnitsPerChunk) * kUnit);
 }
 
 std::size_t SeriesTable::record_bytes(const SeriesEntry& entry) const {
@@ -173,7 +177,8 @@ bool SeriesTable::evict(std::uint32_t oldest_scrape) {
     SeriesEntry& moved = fresh.empty_slot({entry.key_low, entry.key_high});
     moved = entry;
     const std::size_t bytes = record_bytes(entry);
-    const char* from = chunks_[entry.record / kUnitsPerChunk].get() + (entry.record % kUnitsPerChunk) * kUnit;
+    const char* from =
+        chunks_[entry.record / kUnitsPerChunk].get() + (entry.record % kUnitsPerChunk) * kUnit;
     put(fresh.allocate(bytes, moved.record), from, bytes);
     ++fresh.size_;
   }

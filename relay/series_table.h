@@ -70,8 +70,8 @@ class SeriesTable {
   SeriesEntry& insert(const Key& key, const SeriesPlan& plan, std::uint32_t group);
   [[nodiscard]] RecordView record(const SeriesEntry& entry) const;
 
-  // Throws out what was last seen before `oldest_scrape`, once that is worth the copying of the rest;
-  // true when it was.
+  // Throws out what was last seen before `oldest_scrape`, once that is worth the copying of the
+  // rest; true when it was.
   bool evict(std::uint32_t oldest_scrape);
 
   [[nodiscard]] std::size_t size() const { return size_; }

@@ -21,9 +21,11 @@ std::unique_ptr<sinks::Sink> make_sink(const config::Sink& sink, base::HttpClien
                                 .connect_timeout_ms = sink.connect_timeout_ms,
                                 .write_timeout_ms = sink.request_timeout_ms},
           cancelled);
-    case config::SinkKind::Stdout: return std::make_unique<sinks::StdoutSink>();
+    case config::SinkKind::Stdout:
+      return std::make_unique<sinks::StdoutSink>();
     case config::SinkKind::ProxyHttp:
-    case config::SinkKind::Direct: break;
+    case config::SinkKind::Direct:
+      break;
   }
   return std::make_unique<sinks::HttpSink>(
       sinks::HttpSinkOptions{.url = sink.url,
@@ -37,7 +39,8 @@ std::unique_ptr<sinks::Sink> make_sink(const config::Sink& sink, base::HttpClien
 }
 
 bool wants_gzip(const config::Sink& sink) {
-  const bool over_http = sink.kind == config::SinkKind::ProxyHttp || sink.kind == config::SinkKind::Direct;
+  const bool over_http =
+      sink.kind == config::SinkKind::ProxyHttp || sink.kind == config::SinkKind::Direct;
   return over_http && sink.gzip;
 }
 

@@ -40,7 +40,8 @@ void Transform::begin(std::int64_t start_ms, const std::vector<sinks::BlockWrite
   counts_ = ScrapeCounts(stages_.sink_count());
   failure_.reset();
   stopped_ = false;
-  page_.emplace(static_cast<parsers::SampleHandler&>(*this), static_cast<std::size_t>(source_.limits.line_bytes));
+  page_.emplace(static_cast<parsers::SampleHandler&>(*this),
+                static_cast<std::size_t>(source_.limits.line_bytes));
 }
 
 // The first failure is told, except that one which stops the reading beats one which does not.
@@ -68,14 +69,15 @@ ScrapeCounts Transform::finish(bool complete) {
   page_->finish(complete);
   counts_.lines = page_->lines();
   if (page_->line_limit_exceeded()) {
-    fail(base::ErrorCode::LineLimit, "a line is longer than limits.lineLength (" +
-                                         std::to_string(source_.limits.line_bytes) +
-                                         " bytes); it was skipped, the other lines were kept",
+    fail(base::ErrorCode::LineLimit,
+         "a line is longer than limits.lineLength (" + std::to_string(source_.limits.line_bytes) +
+             " bytes); it was skipped, the other lines were kept",
          Reading::GoesOn);
   }
   if (counts_.read == 0 && counts_.malformed_total() > 0) {
-    fail(base::ErrorCode::NotMetrics, "none of its " + std::to_string(counts_.lines) +
-                                          " lines is a sample; is this a metrics page?",
+    fail(base::ErrorCode::NotMetrics,
+         "none of its " + std::to_string(counts_.lines) +
+             " lines is a sample; is this a metrics page?",
          Reading::GoesOn);
   }
   distributions_.finish(scrape_, start_ms_, writers_, counts_);
@@ -90,9 +92,9 @@ ScrapeCounts Transform::finish(bool complete) {
 void Transform::on_malformed(std::uint64_t line, Malformed reason, std::string_view text) {
   ++counts_.malformed[static_cast<std::size_t>(reason)];
   if (reason == Malformed::TooManyLabels) {
-    fail(base::ErrorCode::LabelLimit, "line " + std::to_string(line) + " has more labels than limits.labels (" +
-                                          std::to_string(source_.limits.labels) +
-                                          "); it was skipped, the other lines were kept",
+    fail(base::ErrorCode::LabelLimit,
+         "line " + std::to_string(line) + " has more labels than limits.labels (" +
+             std::to_string(source_.limits.labels) + "); it was skipped, the other lines were kept",
          Reading::GoesOn);
   }
   if (malformed_listener_) malformed_listener_(line, reason, text);
@@ -103,13 +105,16 @@ Malformed Transform::on_sample(const parsers::SampleLineView& sample, std::uint6
   const SeriesTable::Key key = SeriesTable::key_of(sample.series, sample.kind);
   SeriesEntry* entry = table_.find(key);
   if (entry == nullptr) {
-    if (const Malformed reason = learn(sample, key, entry); reason != Malformed::None) return reason;
+    if (const Malformed reason = learn(sample, key, entry); reason != Malformed::None)
+      return reason;
   }
   Value value;
-  if (const Malformed reason = read_value(sample.value, value); reason != Malformed::None) return reason;
+  if (const Malformed reason = read_value(sample.value, value); reason != Malformed::None)
+    return reason;
   if (counts_.read >= static_cast<std::uint64_t>(source_.limits.samples)) {
     fail(base::ErrorCode::SampleLimit,
-         "the page has more samples than limits.samples (" + std::to_string(source_.limits.samples) +
+         "the page has more samples than limits.samples (" +
+             std::to_string(source_.limits.samples) +
              "); the first ones were kept; narrow match[] or raise the limit",
          Reading::Stops);
     return Malformed::None;
@@ -128,12 +133,13 @@ Malformed Transform::on_sample(const parsers::SampleLineView& sample, std::uint6
 
 Malformed Transform::learn(const parsers::SampleLineView& sample, const SeriesTable::Key& key,
                            SeriesEntry*& entry) {
-  const Malformed reason =
-      parsers::parse_series(sample.series, series_, static_cast<std::size_t>(source_.limits.labels));
+  const Malformed reason = parsers::parse_series(sample.series, series_,
+                                                 static_cast<std::size_t>(source_.limits.labels));
   if (reason != Malformed::None) return reason;
   // A line with a bad value must not leave an entry behind.
   double number = 0;
-  if (const Malformed bad = parsers::parse_value(sample.value, number); bad != Malformed::None) return bad;
+  if (const Malformed bad = parsers::parse_value(sample.value, number); bad != Malformed::None)
+    return bad;
   stages_.plan(series_, sample.kind, plan_);
   for (const SinkPlan& sink : plan_.sinks) {
     for (std::size_t i = 0; i < sinks::kRepairCount; ++i) {
@@ -182,7 +188,8 @@ void Transform::truncate(Value& value) {
 void Transform::set_timestamp_text(const parsers::SampleLineView& sample) {
   std::int64_t time_ms = start_ms_;
   if (sample.has_timestamp && source_.honor_timestamps) {
-    const bool in_range = sample.timestamp_ms >= start_ms_ - kOldestMs && sample.timestamp_ms <= start_ms_ + kNewestMs;
+    const bool in_range = sample.timestamp_ms >= start_ms_ - kOldestMs &&
+                          sample.timestamp_ms <= start_ms_ + kNewestMs;
     if (in_range) {
       time_ms = sample.timestamp_ms;
     } else {

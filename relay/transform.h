@@ -1,6 +1,6 @@
-// The path of a sample from a page's bytes to the blocks of every sink, for one target: lines are cut
-// by the text parser, looked up in the series table, and copied with their value and timestamp into
-// the block writers. Only a series seen for the first time takes the long way (series_stages).
+// The path of a sample from a page's bytes to the blocks of every sink, for one target: lines are
+// cut by the text parser, looked up in the series table, and copied with their value and timestamp
+// into the block writers. Only a series seen for the first time takes the long way (series_stages).
 //
 // One object per target, used by one worker at a time; it keeps the series table between scrapes.
 // Stages, writers and sinks' spools outlive it.

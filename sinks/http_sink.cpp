@@ -28,19 +28,26 @@ SendOutcome outcome_of(int status) {
   if (status >= 200 && status < 300) return SendOutcome::Accepted;
   switch (status) {
     case 400:
-    case 413: return SendOutcome::Refused;
-    default: return SendOutcome::Retry;
+    case 413:
+      return SendOutcome::Refused;
+    default:
+      return SendOutcome::Retry;
   }
 }
 
 const char* advice_for(int status) {
   switch (status) {
     case 401:
-    case 403: return "the token is missing, wrong or lacks the permission; nothing is lost, it is tried again";
-    case 404: return "there is no such path: is this the address of a Wavefront server or proxy?";
+    case 403:
+      return "the token is missing, wrong or lacks the permission; nothing is lost, it is tried "
+             "again";
+    case 404:
+      return "there is no such path: is this the address of a Wavefront server or proxy?";
     case 406:
-    case 429: return "the receiver asks for less; slowing down";
-    default: return "";
+    case 429:
+      return "the receiver asks for less; slowing down";
+    default:
+      return "";
   }
 }
 
@@ -76,7 +83,8 @@ SendResult HttpSink::send(const Block& block) {
   const base::Expected<std::string> secret = token();
   if (!secret) return {SendOutcome::Retry, secret.error().message};
   base::HttpRequest request;
-  request.url = options_.url + (block.format == PointFormat::Metric ? "?f=wavefront" : "?f=histogram");
+  request.url =
+      options_.url + (block.format == PointFormat::Metric ? "?f=wavefront" : "?f=histogram");
   request.is_post = true;
   request.body = block.bytes;
   request.headers = {"Content-Type: application/octet-stream"};

@@ -12,8 +12,8 @@
 namespace fedwave::sinks {
 
 struct HttpSinkOptions {
-  std::string url;  // with /report, without query
-  std::string token;       // beats the file
+  std::string url;    // with /report, without query
+  std::string token;  // beats the file
   std::string token_file;
   std::string proxy_url;
   base::TlsOptions tls;

@@ -22,7 +22,9 @@ Sender::Sender(std::string name, std::unique_ptr<Sink> sink, Spool& spool,
       random_(std::random_device{}()),
       thread_([this](std::stop_token stop) { loop(stop); }) {}
 
-Sender::~Sender() { drain(std::chrono::steady_clock::now()); }
+Sender::~Sender() {
+  drain(std::chrono::steady_clock::now());
+}
 
 SenderFigures Sender::figures() const {
   const std::lock_guard lock(mutex_);
@@ -44,7 +46,8 @@ void Sender::drain(std::chrono::steady_clock::time_point deadline) {
 void Sender::loop(std::stop_token stop) noexcept {
   while (!stop.stop_requested()) {
     const bool last_round = draining_;
-    const std::shared_ptr<const Block> block = spool_.front(stop, last_round ? kDrainPoll : kIdleWait);
+    const std::shared_ptr<const Block> block =
+        spool_.front(stop, last_round ? kDrainPoll : kIdleWait);
     if (block == nullptr) {
       if (last_round) break;
       continue;

@@ -40,7 +40,9 @@ Error socket_error(const std::string& what) {
 TcpSink::TcpSink(TcpSinkOptions options, const std::atomic<bool>* cancelled)
     : options_(std::move(options)), cancelled_(cancelled) {}
 
-TcpSink::~TcpSink() { disconnect(); }
+TcpSink::~TcpSink() {
+  disconnect();
+}
 
 void TcpSink::disconnect() {
   if (socket_ >= 0) ::close(socket_);
@@ -67,8 +69,10 @@ Expected<void> TcpSink::connect() {
   hints.ai_socktype = SOCK_STREAM;
   addrinfo* found = nullptr;
   const std::string port = std::to_string(options_.port);
-  if (const int code = ::getaddrinfo(options_.host.c_str(), port.c_str(), &hints, &found); code != 0) {
-    return Error{ErrorCode::Unreachable, "cannot resolve " + options_.host + ": " + gai_strerror(code)};
+  if (const int code = ::getaddrinfo(options_.host.c_str(), port.c_str(), &hints, &found);
+      code != 0) {
+    return Error{ErrorCode::Unreachable,
+                 "cannot resolve " + options_.host + ": " + gai_strerror(code)};
   }
   const std::unique_ptr<addrinfo, void (*)(addrinfo*)> owner(found, ::freeaddrinfo);
   Error last{ErrorCode::Unreachable, "no address for " + where};
@@ -146,7 +150,8 @@ SendResult StdoutSink::send(const Block& block) {
   const bool written = std::fwrite(lines->data(), 1, lines->size(), stdout) == lines->size();
   if (written && std::fflush(stdout) == 0) return {};
   std::clearerr(stdout);
-  return {SendOutcome::Retry, std::string("cannot write to standard output: ") + std::strerror(errno)};
+  return {SendOutcome::Retry,
+          std::string("cannot write to standard output: ") + std::strerror(errno)};
 }
 
 }  // namespace fedwave::sinks

@@ -17,8 +17,8 @@ struct TcpSinkOptions {
 };
 
 // Whole lines only; before each block the connection is checked for the receiver's goodbye, and a
-// block that a broken connection may have cut is sent again in full on the next one. Accepted means:
-// handed to the kernel for a connection that was alive.
+// block that a broken connection may have cut is sent again in full on the next one. Accepted
+// means: handed to the kernel for a connection that was alive.
 class TcpSink final : public Sink {
  public:
   explicit TcpSink(TcpSinkOptions options, const std::atomic<bool>* cancelled);

@@ -22,10 +22,14 @@ std::uint8_t* input_bytes(std::string_view bytes) {
 
 const char* inflate_failure(int code) {
   switch (code) {
-    case ISAL_INVALID_WRAPPER: return "it does not start with a gzip header";
-    case ISAL_UNSUPPORTED_METHOD: return "it uses an unknown compression method";
-    case ISAL_INCORRECT_CHECKSUM: return "its checksum is wrong";
-    default: return "the compressed data is damaged";
+    case ISAL_INVALID_WRAPPER:
+      return "it does not start with a gzip header";
+    case ISAL_UNSUPPORTED_METHOD:
+      return "it uses an unknown compression method";
+    case ISAL_INCORRECT_CHECKSUM:
+      return "its checksum is wrong";
+    default:
+      return "the compressed data is damaged";
   }
 }
 
@@ -51,7 +55,9 @@ GzipInflater::~GzipInflater() = default;
 GzipInflater::GzipInflater(GzipInflater&&) noexcept = default;
 GzipInflater& GzipInflater::operator=(GzipInflater&&) noexcept = default;
 
-void GzipInflater::reset() { state_->begin_member(); }
+void GzipInflater::reset() {
+  state_->begin_member();
+}
 
 bool GzipInflater::at_end() const {
   return state_->started && state_->stream.block_state == ISAL_BLOCK_FINISH;

@@ -28,10 +28,9 @@ std::optional<config::Config> load_or_explain(const std::string& file, std::ostr
 int check_command(const std::string& file, std::ostream& out, std::ostream& err) {
   const config::LoadResult loaded = config::load_file(file, config::process_environment());
   print_problems(file, loaded, err);
-  const auto errors = static_cast<std::size_t>(
-      std::count_if(loaded.problems.begin(), loaded.problems.end(), [](const config::Problem& p) {
-        return p.severity == config::Severity::Error;
-      }));
+  const auto errors = static_cast<std::size_t>(std::count_if(
+      loaded.problems.begin(), loaded.problems.end(),
+      [](const config::Problem& p) { return p.severity == config::Severity::Error; }));
   const std::size_t warnings = loaded.problems.size() - errors;
   if (!loaded.config) {
     err << file << ": " << counted(errors, "error") << ", " << counted(warnings, "warning") << '\n';

@@ -9,8 +9,8 @@
 
 namespace fedwave::relay {
 
-// Loads a configuration and writes every problem to `err`, a line each. Nothing is returned when one
-// of them is an error.
+// Loads a configuration and writes every problem to `err`, a line each. Nothing is returned when
+// one of them is an error.
 std::optional<config::Config> load_or_explain(const std::string& file, std::ostream& err);
 
 int check_command(const std::string& file, std::ostream& out, std::ostream& err);

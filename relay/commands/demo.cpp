@@ -44,14 +44,18 @@ bool write_port_file(const std::string& path, std::uint16_t port) {
 
 int summarise(const PipelineFigures& relay, const receive::ReceiverStats& received) {
   const SinkCounts& counts = relay.sources.front().counts.by_sink.front();
-  std::printf("\n%llu samples read in %llu scrapes: %llu sent, %llu dropped by filters, %llu repeated, %llu not a number\n"
-              "%llu points received, %zu metrics, %llu rejected\n",
-              static_cast<unsigned long long>(relay.sources.front().counts.read),
-              static_cast<unsigned long long>(relay.sources.front().scrapes),
-              static_cast<unsigned long long>(counts.written), static_cast<unsigned long long>(counts.filtered()),
-              static_cast<unsigned long long>(counts.repeated), static_cast<unsigned long long>(counts.rejected()),
-              static_cast<unsigned long long>(received.points), received.points_by_name.size(),
-              static_cast<unsigned long long>(received.rejected_lines()));
+  std::printf(
+      "\n%llu samples read in %llu scrapes: %llu sent, %llu dropped by filters, %llu repeated, "
+      "%llu not a number\n"
+      "%llu points received, %zu metrics, %llu rejected\n",
+      static_cast<unsigned long long>(relay.sources.front().counts.read),
+      static_cast<unsigned long long>(relay.sources.front().scrapes),
+      static_cast<unsigned long long>(counts.written),
+      static_cast<unsigned long long>(counts.filtered()),
+      static_cast<unsigned long long>(counts.repeated),
+      static_cast<unsigned long long>(counts.rejected()),
+      static_cast<unsigned long long>(received.points), received.points_by_name.size(),
+      static_cast<unsigned long long>(received.rejected_lines()));
   return received.points > 0 && received.rejected_lines() == 0 ? kExitOk : kExitUsage;
 }
 

@@ -38,10 +38,12 @@ class PrintingSpool final : public sinks::Spool {
 std::optional<config::Config> bare_config(const std::string& url) {
   std::string quoted;
   for (const char c : url) quoted += c == '\'' ? "\'\'" : std::string(1, c);
-  const std::string yaml = "sources: {prometheus_sources: [{url: '" + quoted + "'}]}\nsinks: [{type: stdout}]\n";
+  const std::string yaml =
+      "sources: {prometheus_sources: [{url: '" + quoted + "'}]}\nsinks: [{type: stdout}]\n";
   config::LoadResult loaded = config::load_text("--url", yaml, config::process_environment());
   for (const config::Problem& problem : loaded.problems) {
-    std::cerr << "fedwave: --url: " << problem.what << (problem.advice.empty() ? "" : "; ") << problem.advice << '\n';
+    std::cerr << "fedwave: --url: " << problem.what << (problem.advice.empty() ? "" : "; ")
+              << problem.advice << '\n';
   }
   return std::move(loaded.config);
 }
@@ -49,7 +51,8 @@ std::optional<config::Config> bare_config(const std::string& url) {
 // What is dumped: the chosen sources, seen by one sink.
 std::optional<config::Config> choose(const DumpOptions& options) {
   const std::string url = options.url.empty() ? "http://input/" : options.url;
-  auto loaded = options.config_file.empty() ? bare_config(url) : load_or_explain(options.config_file, std::cerr);
+  auto loaded = options.config_file.empty() ? bare_config(url)
+                                            : load_or_explain(options.config_file, std::cerr);
   if (!loaded) return {};
   config::Config& config = *loaded;
   const auto keep_named = [](auto& items, const std::string& name, const char* what) {
@@ -57,7 +60,9 @@ std::optional<config::Config> choose(const DumpOptions& options) {
     std::string names;
     for (const auto& item : items) names += (names.empty() ? "" : ", ") + item.name;
     std::erase_if(items, [&](const auto& item) { return item.name != name; });
-    if (items.empty()) std::cerr << "fedwave: there is no " << what << " \"" << name << "\"; there is: " << names << '\n';
+    if (items.empty())
+      std::cerr << "fedwave: there is no " << what << " \"" << name << "\"; there is: " << names
+                << '\n';
     return !items.empty();
   };
   if (!keep_named(config.sources, options.source, "source")) return {};
@@ -100,27 +105,30 @@ class Dump {
 };
 
 void Dump::listen(Transform& transform) {
-  transform.on_malformed_line([this](std::uint64_t line, parsers::Malformed reason, std::string_view text) {
-    malformed_ = true;
-    std::cerr << format_malformed(line, reason, text) << '\n';
-  });
+  transform.on_malformed_line(
+      [this](std::uint64_t line, parsers::Malformed reason, std::string_view text) {
+        malformed_ = true;
+        std::cerr << format_malformed(line, reason, text) << '\n';
+      });
 }
 
 void Dump::note(const config::Source& source, const std::string& where,
                 const std::optional<base::Error>& error, const ScrapeCounts& counts) {
+  // A source without a name of its own is called by its URL: once is enough.
+  const std::string place =
+      "fedwave: " + (source.name == where ? "" : "source \"" + source.name + "\": ") + where;
   if (error) {
     unreadable_ = true;
-    std::cerr << "fedwave: source \"" << source.name << "\": " << where << ": " << error->message << '\n';
+    std::cerr << place << ": " << error->message << '\n';
     return;
   }
   const SinkCounts& sink = counts.by_sink.front();
   if (counts.read == 0) {
-    std::cerr << "fedwave: source \"" << source.name << "\": " << where
-              << " is empty: no match[] in the URL, or nothing matches it\n";
+    std::cerr << place << " is empty: no match[] in the URL, or nothing matches it\n";
   } else if (sink.written + sink.converted == 0) {
-    std::cerr << "fedwave: source \"" << source.name << "\": none of " << counts.read
-              << " samples is left: " << sink.filtered() << " dropped by filters, " << sink.repeated
-              << " repeated, " << sink.rejected() << " rejected\n";
+    std::cerr << place << ": none of " << counts.read << " samples is left: " << sink.filtered()
+              << " dropped by filters, " << sink.repeated << " repeated, " << sink.rejected()
+              << " rejected\n";
   }
 }
 
@@ -153,7 +161,8 @@ void Dump::dump_inputs(const config::Source& source) {
   const SeriesStages stages(source, config_, "");
   Transform transform(source, stages);
   listen(transform);
-  const std::int64_t interval_ms = options_.interval_ms > 0 ? options_.interval_ms : source.interval_ms;
+  const std::int64_t interval_ms =
+      options_.interval_ms > 0 ? options_.interval_ms : source.interval_ms;
   const auto count = static_cast<std::int64_t>(options_.inputs.size());
   std::int64_t start_ms = base::system_clock().wall_ms() - (count - 1) * interval_ms;
   for (const std::string& path : options_.inputs) {

@@ -1,5 +1,5 @@
-// `fedwave dump`: one scrape (or pages from files), filtered and named, to standard output. The same
-// transform as `run`; only the end of the path differs. Runs on main's thread.
+// `fedwave dump`: one scrape (or pages from files), filtered and named, to standard output. The
+// same transform as `run`; only the end of the path differs. Runs on main's thread.
 #pragma once
 
 #include <cstdint>

@@ -5,9 +5,9 @@ namespace fedwave::relay {
 
 enum ExitCode : int {
   kExitOk = 0,
-  kExitUsage = 1,      // wrong usage or configuration
-  kExitUnreadable = 2, // the source could not be read
-  kExitMalformed = 3,  // only with --strict: some lines were malformed, or some points not taken
+  kExitUsage = 1,       // wrong usage or configuration
+  kExitUnreadable = 2,  // the source could not be read
+  kExitMalformed = 3,   // only with --strict: some lines were malformed, or some points not taken
 };
 
 }  // namespace fedwave::relay

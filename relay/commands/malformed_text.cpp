@@ -24,7 +24,8 @@ std::string excerpt_of(std::string_view line) {
 
 }  // namespace
 
-std::string format_malformed(std::uint64_t line_number, parsers::Malformed reason, std::string_view line) {
+std::string format_malformed(std::uint64_t line_number, parsers::Malformed reason,
+                             std::string_view line) {
   return "line " + std::to_string(line_number) + ": " + parsers::malformed_text(reason) + ": \"" +
          excerpt_of(line) + "\"";
 }

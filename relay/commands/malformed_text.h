@@ -9,6 +9,7 @@
 
 namespace fedwave::relay {
 
-std::string format_malformed(std::uint64_t line_number, parsers::Malformed reason, std::string_view line);
+std::string format_malformed(std::uint64_t line_number, parsers::Malformed reason,
+                             std::string_view line);
 
 }  // namespace fedwave::relay

@@ -21,8 +21,15 @@ using receive::CheckedPoint;
 CheckedPoint read_back(std::string_view line) {
   receive::LineRules rules;
   constexpr std::size_t kNoLimit = std::size_t{1} << 30;
-  rules.limits = {kNoLimit, kNoLimit, kNoLimit, kNoLimit, kNoLimit, kNoLimit, kNoLimit,
-                  std::int64_t{1} << 60, std::int64_t{1} << 60};
+  rules.limits = {kNoLimit,
+                  kNoLimit,
+                  kNoLimit,
+                  kNoLimit,
+                  kNoLimit,
+                  kNoLimit,
+                  kNoLimit,
+                  std::int64_t{1} << 60,
+                  std::int64_t{1} << 60};
   rules.now_ms = base::system_clock().wall_ms();
   auto checked = receive::check_line(line, receive::LineFormat::Autodetect, rules);
   if (auto* rejection = std::get_if<receive::Rejection>(&checked)) {
@@ -43,7 +50,8 @@ std::string centroid_text(const CheckedPoint& point) {
   std::string text;
   for (const auto& centroid : point.centroids) {
     char part[64];
-    std::snprintf(part, sizeof part, "%s%dx%g", text.empty() ? "" : " ", centroid.count, centroid.mean);
+    std::snprintf(part, sizeof part, "%s%dx%g", text.empty() ? "" : " ", centroid.count,
+                  centroid.mean);
     text += part;
   }
   return text;
@@ -75,7 +83,9 @@ bool write_out(std::string_view text) {
 
 void PointPrinter::print(std::string_view lines) {
   switch (format_) {
-    case DumpFormat::Wavefront: write_out(lines); break;
+    case DumpFormat::Wavefront:
+      write_out(lines);
+      break;
     case DumpFormat::Json:
       out_.clear();
       for_each_line(lines, [this](std::string_view line) { print_json(line); });
@@ -135,11 +145,12 @@ void PointPrinter::add_row(std::string_view line) {
   for (const auto& [key, value] : point.tags) {
     tags += (tags.empty() ? "" : " ") + key + "=" + value;
   }
-  rows_.push_back({.name = point.name,
-                   .value = point.is_distribution() ? centroid_text(point) : std::string(value_text(line)),
-                   .time = time_text(point.timestamp_ms),
-                   .source = point.source,
-                   .tags = std::move(tags)});
+  rows_.push_back(
+      {.name = point.name,
+       .value = point.is_distribution() ? centroid_text(point) : std::string(value_text(line)),
+       .time = time_text(point.timestamp_ms),
+       .source = point.source,
+       .tags = std::move(tags)});
 }
 
 // Columns as wide as their widest cell; numbers to the right.
@@ -151,10 +162,12 @@ void PointPrinter::print_table() {
     for (std::size_t i = 0; i < cells.size(); ++i) width[i] = std::max(width[i], cells[i]->size());
   }
   for (const Row& row : rows_) {
-    const auto pad = [](const std::string& cell, std::size_t to) { return std::string(to - cell.size(), ' '); };
-    const std::string text = row.name + pad(row.name, width[0]) + "  " + pad(row.value, width[1]) + row.value + "  " +
-                             row.time + pad(row.time, width[2]) + "  " + row.source + pad(row.source, width[3]) + "  " +
-                             row.tags + "\n";
+    const auto pad = [](const std::string& cell, std::size_t to) {
+      return std::string(to - cell.size(), ' ');
+    };
+    const std::string text = row.name + pad(row.name, width[0]) + "  " + pad(row.value, width[1]) +
+                             row.value + "  " + row.time + pad(row.time, width[2]) + "  " +
+                             row.source + pad(row.source, width[3]) + "  " + row.tags + "\n";
     write_out(text);
   }
 }

@@ -1,6 +1,6 @@
-// Writes wire lines to standard output: as they are, as one JSON object each, or as a table. For the
-// latter two the lines are read back by receive's own parser, so what is shown is what the receiver
-// understands. One thread.
+// Writes wire lines to standard output: as they are, as one JSON object each, or as a table. For
+// the latter two the lines are read back by receive's own parser, so what is shown is what the
+// receiver understands. One thread.
 #pragma once
 
 #include <string>

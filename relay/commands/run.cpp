@@ -45,7 +45,8 @@ void log_source(const SourceFigures& source, const std::vector<SinkFigures>& sin
 void log_figures(const PipelineFigures& figures) {
   for (const SourceFigures& source : figures.sources) log_source(source, figures.sinks);
   for (const SinkFigures& sink : figures.sinks) {
-    base::log(sink.spool.points_expired > 0 ? base::LogLevel::Warn : base::LogLevel::Info, "sink figures",
+    base::log(sink.spool.points_expired > 0 ? base::LogLevel::Warn : base::LogLevel::Info,
+              "sink figures",
               {{"sink", sink.name},
                {"spooled", sink.spool.points_spooled},
                {"delivered", sink.spool.points_delivered},

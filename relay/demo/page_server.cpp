@@ -5,8 +5,8 @@ namespace fedwave::relay {
 base::Expected<void> PageServer::start(const std::string& listen) {
   ListenOptions options;
   options.address = listen;
-  auto started = HttpServer::start(std::move(options),
-                                   [this](const HttpRequestView& request) { return answer(request); });
+  auto started = HttpServer::start(
+      std::move(options), [this](const HttpRequestView& request) { return answer(request); });
   if (!started) return started.error();
   server_ = std::move(*started);
   return {};

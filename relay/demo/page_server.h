@@ -1,5 +1,5 @@
-// Serves the simulated mesh as its Prometheus would (/federate, gzip when asked for) and as its pods
-// would (/metrics). Owns the server's thread; the mesh outlives it.
+// Serves the simulated mesh as its Prometheus would (/federate, gzip when asked for) and as its
+// pods would (/metrics). Owns the server's thread; the mesh outlives it.
 #pragma once
 
 #include <memory>

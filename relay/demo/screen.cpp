@@ -24,7 +24,9 @@ std::string seconds(std::int64_t elapsed_ms) {
   return text;
 }
 
-unsigned long long ull(std::uint64_t value) { return value; }
+unsigned long long ull(std::uint64_t value) {
+  return value;
+}
 
 }  // namespace
 
@@ -46,25 +48,28 @@ void Screen::print_line(const PipelineFigures& relay, const receive::ReceiverSta
   if (source.scrapes == scrapes_shown_) return;
   scrapes_shown_ = source.scrapes;
   const SinkCounts& counts = source.counts.by_sink.front();
-  std::printf("%s  scrape %llu in %lld ms: %llu samples read, %llu dropped by filters, %llu repeated, "
-              "%llu not a number | received %llu points of %zu metrics, %llu rejected\n",
-              seconds(elapsed_ms).c_str(), ull(source.scrapes),
-              static_cast<long long>(source.last_duration_ms), ull(source.counts.read),
-              ull(counts.filtered()), ull(counts.repeated), ull(counts.rejected()), ull(received.points),
-              received.points_by_name.size(), ull(received.rejected_lines()));
+  std::printf(
+      "%s  scrape %llu in %lld ms: %llu samples read, %llu dropped by filters, %llu repeated, "
+      "%llu not a number | received %llu points of %zu metrics, %llu rejected\n",
+      seconds(elapsed_ms).c_str(), ull(source.scrapes),
+      static_cast<long long>(source.last_duration_ms), ull(source.counts.read),
+      ull(counts.filtered()), ull(counts.repeated), ull(counts.rejected()), ull(received.points),
+      received.points_by_name.size(), ull(received.rejected_lines()));
 }
 
 void Screen::draw_frame(const PipelineFigures& relay, const receive::ReceiverStats& received,
                         std::int64_t elapsed_ms) {
   const SourceFigures& source = relay.sources.front();
   const SinkCounts& counts = source.counts.by_sink.front();
-  std::printf("\x1b[H\x1b[J\x1b[1mfedwave demo\x1b[0m  %s  (Ctrl-C ends it)\n\n", seconds(elapsed_ms).c_str());
-  std::printf("  mesh      %10llu scrapes   %10llu samples   last scrape %lld ms\n", ull(source.scrapes),
-              ull(source.counts.read), static_cast<long long>(source.last_duration_ms));
-  std::printf("  relay     %10llu sent      %10llu dropped   %10llu repeated\n", ull(counts.written),
-              ull(counts.filtered()), ull(counts.repeated));
-  std::printf("  receiver  %10llu points    %10zu metrics   %10llu rejected\n\n", ull(received.points),
-              received.points_by_name.size(), ull(received.rejected_lines()));
+  std::printf("\x1b[H\x1b[J\x1b[1mfedwave demo\x1b[0m  %s  (Ctrl-C ends it)\n\n",
+              seconds(elapsed_ms).c_str());
+  std::printf("  mesh      %10llu scrapes   %10llu samples   last scrape %lld ms\n",
+              ull(source.scrapes), ull(source.counts.read),
+              static_cast<long long>(source.last_duration_ms));
+  std::printf("  relay     %10llu sent      %10llu dropped   %10llu repeated\n",
+              ull(counts.written), ull(counts.filtered()), ull(counts.repeated));
+  std::printf("  receiver  %10llu points    %10zu metrics   %10llu rejected\n\n",
+              ull(received.points), received.points_by_name.size(), ull(received.rejected_lines()));
   std::vector<std::pair<std::string, std::uint64_t>> names(received.points_by_name.begin(),
                                                            received.points_by_name.end());
   std::stable_sort(names.begin(), names.end(),

@@ -19,10 +19,18 @@ std::vector<std::uint8_t> mutate(std::vector<std::uint8_t> bytes, std::mt19937& 
   for (std::size_t changes = 1 + pick(4); changes > 0; --changes) {
     const auto at = bytes.begin() + static_cast<std::ptrdiff_t>(pick(bytes.size()));
     switch (pick(4)) {
-      case 0: if (!bytes.empty()) *at = static_cast<std::uint8_t>(random()); break;
-      case 1: bytes.insert(at, static_cast<std::uint8_t>("\"{}\\\n,=# -:"[pick(11)])); break;
-      case 2: if (!bytes.empty()) bytes.erase(at); break;
-      default: bytes.erase(at, bytes.end()); break;
+      case 0:
+        if (!bytes.empty()) *at = static_cast<std::uint8_t>(random());
+        break;
+      case 1:
+        bytes.insert(at, static_cast<std::uint8_t>("\"{}\\\n,=# -:"[pick(11)]));
+        break;
+      case 2:
+        if (!bytes.empty()) bytes.erase(at);
+        break;
+      default:
+        bytes.erase(at, bytes.end());
+        break;
     }
   }
   return bytes;

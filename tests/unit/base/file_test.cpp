@@ -18,7 +18,9 @@ struct TemporaryFolder {
   ~TemporaryFolder() { fs::remove_all(path); }
 };
 
-void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
+void write(const fs::path& path, const std::string& text) {
+  std::ofstream(path) << text;
+}
 
 }  // namespace
 
@@ -30,7 +32,8 @@ TEST_CASE("a file is read whole, and one that is too large or missing is an erro
   CHECK(base::read_file(path, 99'999).error().code == base::ErrorCode::BodyLimit);
   const auto missing = base::read_file(folder.path / "nothing", 10);
   CHECK(missing.error().code == base::ErrorCode::NotFound);
-  CHECK(missing.error().message == "cannot open " + (folder.path / "nothing").string() + ": No such file or directory");
+  CHECK(missing.error().message ==
+        "cannot open " + (folder.path / "nothing").string() + ": No such file or directory");
   CHECK(base::read_file(folder.path, 10).error().code == base::ErrorCode::Io);
 }
 

@@ -12,7 +12,8 @@ namespace {
 std::string sample_text(std::size_t bytes) {
   std::mt19937 random(3);
   std::string text;
-  while (text.size() < bytes) text += "istio_requests_total{code=\"" + std::to_string(random() % 1000) + "\"} 1\n";
+  while (text.size() < bytes)
+    text += "istio_requests_total{code=\"" + std::to_string(random() % 1000) + "\"} 1\n";
   text.resize(bytes);
   return text;
 }
@@ -21,7 +22,8 @@ std::string sample_text(std::size_t bytes) {
 
 TEST_CASE("what was deflated inflates to the same bytes, whatever the pieces") {
   base::GzipDeflater deflater;
-  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{5000}, std::size_t{3'000'000}}) {
+  for (const std::size_t bytes :
+       {std::size_t{0}, std::size_t{1}, std::size_t{5000}, std::size_t{3'000'000}}) {
     const std::string text = sample_text(bytes);
     const std::string packed = deflater.deflate(text);
     for (const std::size_t piece : {std::size_t{1}, std::size_t{13}, std::size_t{70'000}}) {
@@ -31,10 +33,11 @@ TEST_CASE("what was deflated inflates to the same bytes, whatever the pieces") {
       base::GzipInflater inflater;
       std::string out;
       for (std::size_t at = 0; at < packed.size(); at += piece) {
-        const auto fed = inflater.feed(std::string_view(packed).substr(at, piece), [&](std::string_view t) {
-          out.append(t);
-          return true;
-        });
+        const auto fed =
+            inflater.feed(std::string_view(packed).substr(at, piece), [&](std::string_view t) {
+              out.append(t);
+              return true;
+            });
         REQUIRE(fed.has_value());
         if (at + piece < packed.size()) CHECK_FALSE(inflater.at_end());
       }
@@ -53,10 +56,13 @@ TEST_CASE("several gzip members in a row are one stream, and a reset begins a ne
       inflater.reset();
       std::string out;
       for (std::size_t at = 0; at < both.size(); at += piece) {
-        REQUIRE(inflater.feed(std::string_view(both).substr(at, piece), [&](std::string_view t) {
-          out.append(t);
-          return true;
-        }).has_value());
+        REQUIRE(inflater
+                    .feed(std::string_view(both).substr(at, piece),
+                          [&](std::string_view t) {
+                            out.append(t);
+                            return true;
+                          })
+                    .has_value());
       }
       CHECK(out == "first,second");
       CHECK(inflater.at_end());
@@ -84,9 +90,11 @@ TEST_CASE("damage and shortage are told apart from a good end") {
   base::GzipInflater text;
   const auto not_gzip = text.feed("a_metric 1\n# more text that is no gzip at all", keep);
   REQUIRE_FALSE(not_gzip.has_value());
-  CHECK(not_gzip.error().message == "the gzip stream cannot be read: it does not start with a gzip header");
+  CHECK(not_gzip.error().message ==
+        "the gzip stream cannot be read: it does not start with a gzip header");
 
-  CHECK(base::gunzip(std::string_view(packed).substr(0, 50), 1 << 20).error().code == base::ErrorCode::Truncated);
+  CHECK(base::gunzip(std::string_view(packed).substr(0, 50), 1 << 20).error().code ==
+        base::ErrorCode::Truncated);
   CHECK(base::gunzip(packed, 19'999).error().code == base::ErrorCode::BodyLimit);
   CHECK(base::gunzip(packed, 20'000).value() == sample_text(20'000));
 }
@@ -94,7 +102,8 @@ TEST_CASE("damage and shortage are told apart from a good end") {
 TEST_CASE("a reader that stops ends the inflation") {
   base::GzipDeflater deflater;
   base::GzipInflater inflater;
-  const auto fed = inflater.feed(deflater.deflate(sample_text(4'000'000)), [](std::string_view) { return false; });
+  const auto fed = inflater.feed(deflater.deflate(sample_text(4'000'000)),
+                                 [](std::string_view) { return false; });
   REQUIRE_FALSE(fed.has_value());
   CHECK(fed.error().code == base::ErrorCode::Cancelled);
 }

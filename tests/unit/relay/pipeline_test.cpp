@@ -46,24 +46,31 @@ void check_sums(const PipelineFigures& figures) {
     }
     const sinks::SpoolFigures& spool = figures.sinks[i].spool;
     CHECK(spool.points_spooled == spooled);
-    CHECK(spool.points_spooled == spool.points_delivered + spool.points_refused + spool.points_expired + spool.points_waiting);
+    CHECK(spool.points_spooled == spool.points_delivered + spool.points_refused +
+                                      spool.points_expired + spool.points_waiting);
   }
 }
 
-std::string address_of(const HttpServer& server) { return "http://" + server.address(); }
+std::string address_of(const HttpServer& server) {
+  return "http://" + server.address();
+}
 
 }  // namespace
 
-TEST_CASE("the sums agree under faults: a sink away, malformed lines, cut pages, repeated samples") {
+TEST_CASE(
+    "the sums agree under faults: a sink away, malformed lines, cut pages, repeated samples") {
   std::atomic<int> scrapes = 0;
   const std::int64_t begun_ms = base::system_clock().wall_ms() - 3'600'000;
   const auto pages = serve([&](const HttpRequestView&) {
     const int n = scrapes++;
     HttpReply reply;
     // Points have seconds, so each scrape's samples get a second of their own.
-    const auto at = [&](int second) { return " " + std::to_string(begun_ms + second * 1000) + "\n"; };
+    const auto at = [&](int second) {
+      return " " + std::to_string(begun_ms + second * 1000) + "\n";
+    };
     std::string page = "broken{ 1\ngone 5\nnan NaN\nrepeated 1" + at(0);
-    for (int i = 0; i < 500; ++i) page += "filler{i=\"" + std::to_string(i) + "\"} " + std::to_string(n) + at(n);
+    for (int i = 0; i < 500; ++i)
+      page += "filler{i=\"" + std::to_string(i) + "\"} " + std::to_string(n) + at(n);
     if (n % 3 == 1) {  // a gzip stream without its end: the page is cut
       page = base::GzipDeflater().deflate(page);
       page.resize(page.size() - 20);
@@ -78,18 +85,25 @@ TEST_CASE("the sums agree under faults: a sink away, malformed lines, cut pages,
   options.intercept = [&](const HttpRequestView&, const std::function<HttpReply()>& proceed) {
     HttpReply fault;
     switch (deliveries++ % 4) {
-      case 0: fault.status = 503; return fault;
-      case 1: fault.close_without_answer = true; return fault;
-      default: return proceed();
+      case 0:
+        fault.status = 503;
+        return fault;
+      case 1:
+        fault.close_without_answer = true;
+        return fault;
+      default:
+        return proceed();
     }
   };
   auto receiver = receive::Receiver::start(options);
   REQUIRE(receiver.has_value());
-  config::Config config = support::config_of(
-      "sinks:\n- proxyAddress: " + (*receiver)->address() +
-      "\n- {proxyAddress: 'http://127.0.0.1:1/report', name: nobody}\n"
-      "sources: {prometheus_sources: [{url: '" + address_of(*pages) + "/m', collection: {interval: 40ms, timeout: 40ms},"
-      " filters: {metricDenyList: ['gone.*']}}]}\n");
+  config::Config config =
+      support::config_of("sinks:\n- proxyAddress: " + (*receiver)->address() +
+                         "\n- {proxyAddress: 'http://127.0.0.1:1/report', name: nobody}\n"
+                         "sources: {prometheus_sources: [{url: '" +
+                         address_of(*pages) +
+                         "/m', collection: {interval: 40ms, timeout: 40ms},"
+                         " filters: {metricDenyList: ['gone.*']}}]}\n");
   config.sinks[1].spool_bytes = 2'000;
   relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
   wait_until([&] {
@@ -129,10 +143,13 @@ TEST_CASE("a hanging source and a hanging sink keep nobody else waiting") {
   auto receiver = receive::Receiver::start({});
   REQUIRE(receiver.has_value());
   std::string sources;
-  for (int i = 0; i < 8; ++i) sources += "{name: h" + std::to_string(i) + ", url: '" + address_of(*hanging) + "', collection: {interval: 30s}},";
+  for (int i = 0; i < 8; ++i)
+    sources += "{name: h" + std::to_string(i) + ", url: '" + address_of(*hanging) +
+               "', collection: {interval: 30s}},";
   const config::Config config = support::config_of(
-      "sinks:\n- {proxyAddress: '" + address_of(*hanging) + "/report', name: stuck}\n- {proxyAddress: '" +
-      (*receiver)->address() + "', name: good}\nsources: {prometheus_sources: [" + sources + "{name: good, url: '" +
+      "sinks:\n- {proxyAddress: '" + address_of(*hanging) +
+      "/report', name: stuck}\n- {proxyAddress: '" + (*receiver)->address() +
+      "', name: good}\nsources: {prometheus_sources: [" + sources + "{name: good, url: '" +
       address_of(*good) + "', collection: {interval: 30ms, timeout: 30ms}}]}\n");
   relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
   wait_until([&] { return pipeline.figures().sinks[1].spool.points_delivered >= 10; });
@@ -154,11 +171,13 @@ TEST_CASE("stop delivers what the last scrape has read") {
   auto receiver = receive::Receiver::start({});
   REQUIRE(receiver.has_value());
   const std::string port = std::to_string((*receiver)->port());
-  for (const std::string& sink : {"proxyAddress: 127.0.0.1:" + port, "proxyAddress: 127.0.0.1:" + port + ", protocol: tcp"}) {
+  for (const std::string& sink :
+       {"proxyAddress: 127.0.0.1:" + port, "proxyAddress: 127.0.0.1:" + port + ", protocol: tcp"}) {
     CAPTURE(sink);
     const std::uint64_t before = (*receiver)->stats().points;
-    const config::Config config = support::config_of(
-        "sinks: [{" + sink + "}]\nsources: {prometheus_sources: [{url: '" + address_of(*pages) + "', collection: {interval: 1h}}]}\n");
+    const config::Config config =
+        support::config_of("sinks: [{" + sink + "}]\nsources: {prometheus_sources: [{url: '" +
+                           address_of(*pages) + "', collection: {interval: 1h}}]}\n");
     relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
     wait_until([&] { return pipeline.figures().sources[0].scrapes == 1; });
     pipeline.stop(20'000);

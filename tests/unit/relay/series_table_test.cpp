@@ -22,7 +22,8 @@ SeriesPlan plan_of(const std::string& head, const std::string& tail) {
 }
 
 SeriesTable::Key key(int number) {
-  return SeriesTable::key_of("m{n=\"" + std::to_string(number) + "\"}", parsers::SampleKind::Untyped);
+  return SeriesTable::key_of("m{n=\"" + std::to_string(number) + "\"}",
+                             parsers::SampleKind::Untyped);
 }
 
 void check_entry(SeriesTable& table, int number) {
@@ -72,7 +73,8 @@ TEST_CASE("eviction throws out what was not seen, keeps the rest, and gives memo
   SeriesTable table(2);
   for (int i = 0; i < 50'000; ++i) {
     const std::string text(100, 'x');
-    SeriesEntry& entry = table.insert(key(i), plan_of("head" + std::to_string(i), "tail" + std::to_string(i)), 0);
+    SeriesEntry& entry =
+        table.insert(key(i), plan_of("head" + std::to_string(i), "tail" + std::to_string(i)), 0);
     entry.last_scrape = i % 10 == 0 ? 9 : 2;
   }
   const std::size_t before = table.bytes();

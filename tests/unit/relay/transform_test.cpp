@@ -19,9 +19,10 @@ constexpr std::int64_t kStartMs = 1'767'225'600'000;
 // A source with its stages and a writer per sink, scraped from text.
 struct Bench {
   explicit Bench(const std::string& source_yaml, const std::string& sinks_yaml = "[{type: stdout}]")
-      : config(support::config_of("clusterName: c\nsinks: " + sinks_yaml +
-                                  "\nsources: {prometheus_sources: [{url: 'http://x/federate?match[]=a', source: s" +
-                                  (source_yaml.empty() ? "" : ", ") + source_yaml + "}]}\n")),
+      : config(support::config_of(
+            "clusterName: c\nsinks: " + sinks_yaml +
+            "\nsources: {prometheus_sources: [{url: 'http://x/federate?match[]=a', source: s" +
+            (source_yaml.empty() ? "" : ", ") + source_yaml + "}]}\n")),
         stages(config.sources[0], config, ""),
         transform(config.sources[0], stages),
         spools(config.sinks.size()) {
@@ -44,7 +45,8 @@ struct Bench {
   }
 
   static void check_identity(const ScrapeCounts& counts, const SinkCounts& sink) {
-    CHECK(counts.read == sink.filtered() + sink.repeated + sink.rejected() + sink.converted + sink.written);
+    CHECK(counts.read ==
+          sink.filtered() + sink.repeated + sink.rejected() + sink.converted + sink.written);
   }
 
   [[nodiscard]] std::string lines(std::size_t sink = 0) const { return spools[sink].lines(); }
@@ -62,7 +64,8 @@ struct Bench {
 
 TEST_CASE("a page becomes the same lines however it is cut into pieces") {
   const std::string page =
-      "# TYPE a_b untyped\na_b{x=\"1\",y=\"\"} 4 1767225590123\na_b{x=\"2\"} 1e3\n\nc 0.5 1767225590999";
+      "# TYPE a_b untyped\na_b{x=\"1\",y=\"\"} 4 1767225590123\na_b{x=\"2\"} 1e3\n\nc 0.5 "
+      "1767225590999";
   for (std::size_t piece = 1; piece < page.size(); ++piece) {
     CAPTURE(piece);
     Bench bench("");
@@ -80,29 +83,35 @@ TEST_CASE("the second scrape of a page takes the prepared lines with the new val
   CHECK(bench.scrape("a 1 1767225590000\nb 2\n").new_series == 2);
   const ScrapeCounts second = bench.scrape("a 7 1767225605000\nb 8\n", kStartMs + 15'000);
   CHECK(second.new_series == 0);
-  CHECK(bench.lines() == "\"a.value\" 7 1767225605 source=\"s\" \"cluster\"=\"c\"\n"
-                         "\"b.value\" 8 1767225615 source=\"s\" \"cluster\"=\"c\"\n");
+  CHECK(bench.lines() ==
+        "\"a.value\" 7 1767225605 source=\"s\" \"cluster\"=\"c\"\n"
+        "\"b.value\" 8 1767225615 source=\"s\" \"cluster\"=\"c\"\n");
 }
 
 TEST_CASE("a sample repeated with its timestamp is sent once, unless the source says otherwise") {
   const std::string page = "a 1 1767225590000\na 1 1767225590000\nb 2\nb 3\n";
   Bench once("");
   CHECK(once.scrape(page).by_sink[0].repeated == 2);
-  CHECK(once.lines() == "\"a.value\" 1 1767225590 source=\"s\" \"cluster\"=\"c\"\n"
-                        "\"b.value\" 2 1767225600 source=\"s\" \"cluster\"=\"c\"\n");
+  CHECK(once.lines() ==
+        "\"a.value\" 1 1767225590 source=\"s\" \"cluster\"=\"c\"\n"
+        "\"b.value\" 2 1767225600 source=\"s\" \"cluster\"=\"c\"\n");
   CHECK(once.scrape("a 1 1767225590000\nb 2\n", kStartMs + 60'000).by_sink[0].repeated == 1);
   Bench always("repeats: send");
   CHECK(always.scrape(page).by_sink[0].written == 4);
   CHECK(always.scrape(page, kStartMs + 60'000).by_sink[0].written == 4);
 }
 
-TEST_CASE("timestamps: the sample's own, the scrape's where there is none, where it is absurd, or where the source says so") {
+TEST_CASE(
+    "timestamps: the sample's own, the scrape's where there is none, where it is absurd, or where "
+    "the source says so") {
   Bench bench("");
-  const ScrapeCounts counts = bench.scrape("a 1 1767225590000\nb 1\nold 1 1000\nnew 1 9000000000000\n");
-  CHECK(bench.lines() == "\"a.value\" 1 1767225590 source=\"s\" \"cluster\"=\"c\"\n"
-                         "\"b.value\" 1 1767225600 source=\"s\" \"cluster\"=\"c\"\n"
-                         "\"old.value\" 1 1767225600 source=\"s\" \"cluster\"=\"c\"\n"
-                         "\"new.value\" 1 1767225600 source=\"s\" \"cluster\"=\"c\"\n");
+  const ScrapeCounts counts =
+      bench.scrape("a 1 1767225590000\nb 1\nold 1 1000\nnew 1 9000000000000\n");
+  CHECK(bench.lines() ==
+        "\"a.value\" 1 1767225590 source=\"s\" \"cluster\"=\"c\"\n"
+        "\"b.value\" 1 1767225600 source=\"s\" \"cluster\"=\"c\"\n"
+        "\"old.value\" 1 1767225600 source=\"s\" \"cluster\"=\"c\"\n"
+        "\"new.value\" 1 1767225600 source=\"s\" \"cluster\"=\"c\"\n");
   CHECK(counts.repaired[static_cast<std::size_t>(sinks::Repair::TimestampOutOfRange)] == 2);
   Bench ignoring("honorTimestamps: false");
   ignoring.scrape("a 1 1767225590000\n");
@@ -112,7 +121,8 @@ TEST_CASE("timestamps: the sample's own, the scrape's where there is none, where
 TEST_CASE("values that cannot go out are counted by reason, malformed lines harm only themselves") {
   Bench bench("");
   std::vector<std::uint64_t> lines;
-  bench.transform.on_malformed_line([&](std::uint64_t line, parsers::Malformed, std::string_view) { lines.push_back(line); });
+  bench.transform.on_malformed_line(
+      [&](std::uint64_t line, parsers::Malformed, std::string_view) { lines.push_back(line); });
   const ScrapeCounts counts = bench.scrape("a NaN\nb +Inf\nc -inf\nd{ 1\ne 1f\nf 2\n");
   CHECK(counts.read == 4);
   CHECK(counts.by_sink[0].not_a_number == 1);
@@ -137,19 +147,26 @@ TEST_CASE("every sink has its own filter, prefix and tags, and its own account")
               "[{type: stdout, name: one, prefix: .p., tags: {t: v}},"
               " {type: stdout, name: two, filters: {metricAllowList: ['b.*']}}]");
   const ScrapeCounts counts = bench.scrape("a 1\nb 2\ngone 3\n");
-  CHECK(bench.lines(0) == "\"p.a.value\" 1 1767225600 source=\"s\" \"cluster\"=\"c\" \"t\"=\"v\"\n"
-                          "\"p.b.value\" 2 1767225600 source=\"s\" \"cluster\"=\"c\" \"t\"=\"v\"\n");
+  CHECK(bench.lines(0) ==
+        "\"p.a.value\" 1 1767225600 source=\"s\" \"cluster\"=\"c\" \"t\"=\"v\"\n"
+        "\"p.b.value\" 2 1767225600 source=\"s\" \"cluster\"=\"c\" \"t\"=\"v\"\n");
   CHECK(bench.lines(1) == "\"b.value\" 2 1767225600 source=\"s\" \"cluster\"=\"c\"\n");
   CHECK(counts.by_sink[0].filtered() == 1);
   CHECK(counts.by_sink[1].filtered() == 2);
-  CHECK(counts.by_sink[1].by_verdict[static_cast<std::size_t>(relay::Verdict::SinkNotInAllowList)] == 1);
-  CHECK(counts.by_sink[1].by_verdict[static_cast<std::size_t>(relay::Verdict::SourceDenyList)] == 1);
+  CHECK(
+      counts.by_sink[1].by_verdict[static_cast<std::size_t>(relay::Verdict::SinkNotInAllowList)] ==
+      1);
+  CHECK(counts.by_sink[1].by_verdict[static_cast<std::size_t>(relay::Verdict::SourceDenyList)] ==
+        1);
 }
 
 TEST_CASE("typed families are named by their type, their counts cut to whole numbers") {
   Bench bench("");
-  bench.scrape("# TYPE g gauge\ng 1.5\n# TYPE t counter\nt 2.5\n# TYPE h histogram\nh_bucket{le=\"1e6\"} 3.9\n"
-               "h_sum 7.5\nh_count 3.9\n# TYPE q summary\nq{quantile=\"0.50\"} 1.5\nq_sum 2.5\nq_count -0.5\n");
+  bench.scrape(
+      "# TYPE g gauge\ng 1.5\n# TYPE t counter\nt 2.5\n# TYPE h histogram\nh_bucket{le=\"1e6\"} "
+      "3.9\n"
+      "h_sum 7.5\nh_count 3.9\n# TYPE q summary\nq{quantile=\"0.50\"} 1.5\nq_sum 2.5\nq_count "
+      "-0.5\n");
   CHECK(bench.lines() ==
         "\"g.gauge\" 1.5 1767225600 source=\"s\" \"cluster\"=\"c\"\n"
         "\"t.counter\" 2.5 1767225600 source=\"s\" \"cluster\"=\"c\"\n"
@@ -168,23 +185,28 @@ TEST_CASE("a family that changes its type is another series from then on") {
   CHECK(bench.lines() == "\"a.counter\" 2 1767225660 source=\"s\" \"cluster\"=\"c\"\n");
 }
 
-TEST_CASE("converted histograms take in their parts and come out once there is something to compare") {
+TEST_CASE(
+    "converted histograms take in their parts and come out once there is something to compare") {
   Bench bench("convertHistograms: true");
-  const std::string first = "# TYPE h histogram\nh_bucket{le=\"1\"} 4\nh_bucket{le=\"+Inf\"} 4\nh_sum 1\nh_count 4\n";
-  const std::string second = "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 8\nh_bucket{le=\"1\"} 8\nh_sum 1\nh_count 8\n";
+  const std::string first =
+      "# TYPE h histogram\nh_bucket{le=\"1\"} 4\nh_bucket{le=\"+Inf\"} 4\nh_sum 1\nh_count 4\n";
+  const std::string second =
+      "# TYPE h histogram\nh_bucket{le=\"+Inf\"} 8\nh_bucket{le=\"1\"} 8\nh_sum 1\nh_count 8\n";
   CHECK(bench.scrape(first).by_sink[0].converted == 4);
   CHECK(bench.lines().empty());
   const ScrapeCounts counts = bench.scrape(second, kStartMs + 60'000);
   CHECK(counts.by_sink[0].converted == 4);
   CHECK(counts.by_sink[0].distributions == 1);
   CHECK(bench.lines() == "!M 1767225660 #1 0 #2 0.5 #1 1 \"h\" source=\"s\" \"cluster\"=\"c\"\n");
-  CHECK(bench.scrape(first, kStartMs + 120'000).distribution_drops[static_cast<std::size_t>(sinks::DistributionDrop::CountFell)] == 1);
+  CHECK(bench.scrape(first, kStartMs + 120'000)
+            .distribution_drops[static_cast<std::size_t>(sinks::DistributionDrop::CountFell)] == 1);
 }
 
 TEST_CASE("series and distributions that are gone for a while are forgotten, whatever else stays") {
   Bench bench("convertHistograms: true");
   std::string many = "# TYPE h histogram\n";
-  for (int i = 0; i < 4000; ++i) many += "h_bucket{i=\"" + std::to_string(i) + "\",le=\"+Inf\"} NaN\n";
+  for (int i = 0; i < 4000; ++i)
+    many += "h_bucket{i=\"" + std::to_string(i) + "\",le=\"+Inf\"} NaN\n";
   bench.scrape(many + "stays 1\n");
   CHECK(bench.transform.series() == 4001);
   for (int i = 1; i < 20; ++i) bench.scrape("stays 1\n", kStartMs + i * 60'000);
@@ -206,10 +228,13 @@ TEST_CASE("each limit ends in an error of its own and keeps what was complete") 
   std::string labels;
   for (int i = 0; i < 300; ++i) labels += "l" + std::to_string(i) + "=\"v\",";
   const Row rows[] = {
-      {&SourceLimits::body_bytes, 20, "a 1\nb 2\nc 3\nd 4\ne 5\nf 6\n", base::ErrorCode::BodyLimit, 5},
+      {&SourceLimits::body_bytes, 20, "a 1\nb 2\nc 3\nd 4\ne 5\nf 6\n", base::ErrorCode::BodyLimit,
+       5},
       {&SourceLimits::samples, 2, "a 1\nb 2\nc 3\nd 4\n", base::ErrorCode::SampleLimit, 2},
-      {&SourceLimits::line_bytes, 10, "a 1\n" + std::string(50, 'x') + " 1\nb 2\n", base::ErrorCode::LineLimit, 2},
-      {&SourceLimits::labels, 256, "a 1\nx{" + labels + "} 1\nb 2\n", base::ErrorCode::LabelLimit, 2},
+      {&SourceLimits::line_bytes, 10, "a 1\n" + std::string(50, 'x') + " 1\nb 2\n",
+       base::ErrorCode::LineLimit, 2},
+      {&SourceLimits::labels, 256, "a 1\nx{" + labels + "} 1\nb 2\n", base::ErrorCode::LabelLimit,
+       2},
   };
   for (const Row& row : rows) {
     CAPTURE(base::error_code_name(row.code));

@@ -23,9 +23,11 @@ bool has(const std::vector<std::string>& headers, const std::string& header) {
   return std::find(headers.begin(), headers.end(), header) != headers.end();
 }
 
-SendResult send(FakeHttpClient::Script& script, FakeHttpClient::Answer answer, const Block& block = {}) {
+SendResult send(FakeHttpClient::Script& script, FakeHttpClient::Answer answer,
+                const Block& block = {}) {
   script.answers.push_back(std::move(answer));
-  HttpSink sink({.url = "http://proxy:2878/report", .token = "t0ken"}, std::make_unique<FakeHttpClient>(script), nullptr);
+  HttpSink sink({.url = "http://proxy:2878/report", .token = "t0ken"},
+                std::make_unique<FakeHttpClient>(script), nullptr);
   return sink.send(block);
 }
 
@@ -41,9 +43,13 @@ TEST_CASE("what each HTTP status means for a block") {
       {200, SendOutcome::Accepted, ""},
       {202, SendOutcome::Accepted, ""},
       {400, SendOutcome::Refused, "HTTP 400 \"bad line\""},
-      {401, SendOutcome::Retry, "HTTP 401 \"bad line\"; the token is missing, wrong or lacks the permission; nothing is lost, it is tried again"},
+      {401, SendOutcome::Retry,
+       "HTTP 401 \"bad line\"; the token is missing, wrong or lacks the permission; nothing is "
+       "lost, it is tried again"},
       {403, SendOutcome::Retry, "HTTP 403"},
-      {404, SendOutcome::Retry, "HTTP 404 \"bad line\"; there is no such path: is this the address of a Wavefront server or proxy?"},
+      {404, SendOutcome::Retry,
+       "HTTP 404 \"bad line\"; there is no such path: is this the address of a Wavefront server or "
+       "proxy?"},
       {406, SendOutcome::Retry, "HTTP 406 \"bad line\"; the receiver asks for less; slowing down"},
       {407, SendOutcome::Retry, "HTTP 407"},
       {408, SendOutcome::Retry, "HTTP 408"},
@@ -66,7 +72,8 @@ TEST_CASE("what each HTTP status means for a block") {
 TEST_CASE("the request says what the block is") {
   FakeHttpClient::Script script;
   send(script, {.status = 202}, {.bytes = "zipped", .gzip = true, .format = PointFormat::Metric});
-  send(script, {.status = 202}, {.bytes = "plain", .gzip = false, .format = PointFormat::Histogram});
+  send(script, {.status = 202},
+       {.bytes = "plain", .gzip = false, .format = PointFormat::Histogram});
   REQUIRE(script.asked.size() == 2);
   CHECK(script.asked[0].url == "http://proxy:2878/report?f=wavefront");
   CHECK(script.asked[0].body == "zipped");
@@ -78,7 +85,11 @@ TEST_CASE("the request says what the block is") {
 }
 
 TEST_CASE("Retry-After is heeded in seconds and bounded") {
-  const std::pair<const char*, std::int64_t> rows[] = {{"", 0}, {"7", 7'000}, {"99999999999", 300'000}, {"-3", 0}, {"Fri, 31 Dec 2027 23:59:59 GMT", 0}};
+  const std::pair<const char*, std::int64_t> rows[] = {{"", 0},
+                                                       {"7", 7'000},
+                                                       {"99999999999", 300'000},
+                                                       {"-3", 0},
+                                                       {"Fri, 31 Dec 2027 23:59:59 GMT", 0}};
   for (const auto& [header, expected_ms] : rows) {
     CAPTURE(header);
     FakeHttpClient::Script script;
@@ -94,10 +105,12 @@ TEST_CASE("a broken transfer is tried again") {
 }
 
 TEST_CASE("a token file is read again when it changes, and one that is missing loses nothing") {
-  const auto path = std::filesystem::temp_directory_path() / ("fedwave-token-" + std::to_string(::getpid()));
+  const auto path =
+      std::filesystem::temp_directory_path() / ("fedwave-token-" + std::to_string(::getpid()));
   FakeHttpClient::Script script;
   script.answers.assign(2, {.status = 202});
-  HttpSink sink({.url = "https://x/report", .token_file = path}, std::make_unique<FakeHttpClient>(script), nullptr);
+  HttpSink sink({.url = "https://x/report", .token_file = path},
+                std::make_unique<FakeHttpClient>(script), nullptr);
   CHECK(sink.send({}).outcome == SendOutcome::Retry);
   CHECK(script.asked.empty());
   std::ofstream(path) << "one\n";

@@ -11,15 +11,21 @@ using sinks::SpoolFigures;
 namespace {
 
 Block block_of(std::uint32_t points, std::size_t bytes, std::int64_t created_ms = 1) {
-  return {.bytes = std::string(bytes, 'x'), .points = points, .line_bytes = bytes, .created_ms = created_ms};
+  return {.bytes = std::string(bytes, 'x'),
+          .points = points,
+          .line_bytes = bytes,
+          .created_ms = created_ms};
 }
 
 void check_sum(const MemorySpool& spool) {
   const SpoolFigures f = spool.figures();
-  CHECK(f.points_spooled == f.points_delivered + f.points_refused + f.points_expired + f.points_waiting);
+  CHECK(f.points_spooled ==
+        f.points_delivered + f.points_refused + f.points_expired + f.points_waiting);
 }
 
-std::shared_ptr<const Block> take(MemorySpool& spool) { return spool.front({}, std::chrono::milliseconds(0)); }
+std::shared_ptr<const Block> take(MemorySpool& spool) {
+  return spool.front({}, std::chrono::milliseconds(0));
+}
 
 }  // namespace
 

@@ -53,13 +53,16 @@ class RecordingSink final : public sinks::Sink {
   Record& record_;
 };
 
-Block block_of(std::uint32_t points) { return {.bytes = "x", .points = points, .line_bytes = 1}; }
+Block block_of(std::uint32_t points) {
+  return {.bytes = "x", .points = points, .line_bytes = 1};
+}
 
 constexpr sinks::Backoff kQuick{.first_ms = 2, .max_ms = 8};
 
 }  // namespace
 
-TEST_CASE("blocks are delivered in order, through failures, and a refused one does not hold the rest") {
+TEST_CASE(
+    "blocks are delivered in order, through failures, and a refused one does not hold the rest") {
   Record record;
   record.failures = 5;
   sinks::MemorySpool spool(1 << 20);
@@ -77,7 +80,8 @@ TEST_CASE("blocks are delivered in order, through failures, and a refused one do
   CHECK(sender.figures().trouble.empty());
 }
 
-TEST_CASE("a drain delivers what still waits, and gives up at its deadline when the receiver is away") {
+TEST_CASE(
+    "a drain delivers what still waits, and gives up at its deadline when the receiver is away") {
   Record record;
   sinks::MemorySpool spool(1 << 20);
   std::atomic<bool> cancelled = false;
@@ -91,7 +95,8 @@ TEST_CASE("a drain delivers what still waits, and gives up at its deadline when 
   away.failures = INT32_MAX;
   sinks::MemorySpool waiting(1 << 20);
   std::atomic<bool> cancelled_too = false;
-  sinks::Sender hopeless("away", std::make_unique<RecordingSink>(away), waiting, cancelled_too, kQuick);
+  sinks::Sender hopeless("away", std::make_unique<RecordingSink>(away), waiting, cancelled_too,
+                         kQuick);
   waiting.append(block_of(5));
   hopeless.drain(steady_clock::now() + std::chrono::milliseconds(50));
   CHECK(cancelled_too);
