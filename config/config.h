@@ -134,7 +134,7 @@ struct Sink {
   bool gzip = true;
   std::int64_t request_timeout_ms = 20'000;
   std::int64_t connect_timeout_ms = 5'000;
-  std::string proxy_url;
+  Secret proxy_url;  // may carry user:password
   Tls tls;
   Position where;
 };

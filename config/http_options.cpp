@@ -117,18 +117,15 @@ void check_file(std::string_view key, const std::string& path, Position where, S
   }
 }
 
-bool read_proxy_url(Fields& fields, std::string_view key, Secret& proxy_url, Reading& reading) {
+void read_proxy_url(Fields& fields, std::string_view key, Secret& proxy_url, Reading& reading) {
   constexpr const char* kExample = "write http://host:port";
   const Node* node = fields.get(key);
   if (node != nullptr && node->kind != Node::Kind::Scalar) {
-    wrong_kind(*node, key, "a URL", kExample, reading.problems);
-    return false;
+    return wrong_kind(*node, key, "a URL", kExample, reading.problems);
   }
-  if (!read_secret(fields, key, proxy_url, reading) || proxy_url.empty()) return false;
+  if (!read_secret(fields, key, proxy_url, reading) || proxy_url.empty()) return;
   const auto url = parse_url(proxy_url.value);
-  if (url) return true;
-  reading.problems.error(fields.where(key), in_quotes(key) + " " + url.error().message);
-  return false;
+  if (!url) reading.problems.error(fields.where(key), in_quotes(key) + " " + url.error().message);
 }
 
 Tls read_tls(const Node* node, Problems& problems) {

@@ -68,7 +68,7 @@ void check_file(std::string_view key, const std::string& path, Position where, S
                 Problems& problems);
 
 // A proxy's URL, http or https, in which ${NAME} works.
-bool read_proxy_url(Fields& fields, std::string_view key, Secret& proxy_url, Reading& reading);
+void read_proxy_url(Fields& fields, std::string_view key, Secret& proxy_url, Reading& reading);
 
 // Gives the second and later bearers of a name a number, with a warning that calls them `noun`s.
 template <class Item>

@@ -237,10 +237,7 @@ class SinkReader {
     fields_.boolean("compress", sink_.gzip);
     read_timeout("connectTimeout", sink_.connect_timeout_ms);
     read_timeout("requestTimeout", sink_.request_timeout_ms);
-    Secret proxy_url;
-    if (read_proxy_url(fields_, "proxyUrl", proxy_url, reading_)) {
-      sink_.proxy_url = std::move(proxy_url.value);
-    }
+    read_proxy_url(fields_, "proxyUrl", sink_.proxy_url, reading_);
     sink_.tls = read_tls(fields_.get("tls_config"), reading_.problems);
     Fields spool(fields_.get("spool"), "spool", reading_.problems);
     // A block of lines is up to 1 MiB, and less than one block is no queue.

@@ -31,7 +31,7 @@ std::unique_ptr<sinks::Sink> make_sink(const config::Sink& sink, base::HttpClien
       sinks::HttpSinkOptions{.url = sink.url,
                              .token = sink.token.value,
                              .token_file = sink.token_file,
-                             .proxy_url = sink.proxy_url,
+                             .proxy_url = sink.proxy_url.value,
                              .tls = tls_options(sink.tls),
                              .connect_timeout_ms = sink.connect_timeout_ms,
                              .request_timeout_ms = sink.request_timeout_ms},

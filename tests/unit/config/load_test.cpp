@@ -496,7 +496,7 @@ TEST_CASE("everything of ours on a sink is read") {
       "  requestTimeout: 2s\n"
       "  batchSize: 3_000\n");
   CHECK_FALSE(sink.gzip);
-  CHECK(sink.proxy_url == "http://u:s3cret@proxy:3128");
+  CHECK(sink.proxy_url.value == "http://u:s3cret@proxy:3128");
   CHECK(sink.tls.ca_file == "/dev/null");
   CHECK(sink.tls.server_name == "s");
   CHECK(sink.tls.insecure_skip_verify);
