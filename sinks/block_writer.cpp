@@ -4,9 +4,9 @@
 
 namespace fedwave::sinks {
 
-BlockWriter::BlockWriter(Spool& spool, bool gzip, std::uint32_t points_max,
+BlockWriter::BlockWriter(BlockOutput& output, bool gzip, std::uint32_t points_max,
                          const base::Clock& clock)
-    : spool_(spool), gzip_(gzip), points_max_(points_max), clock_(clock) {}
+    : output_(output), gzip_(gzip), points_max_(points_max), clock_(clock) {}
 
 void BlockWriter::make_room(std::size_t line_bytes) {
   seal(metrics_, PointFormat::Metric);
@@ -39,7 +39,7 @@ void BlockWriter::seal(Buffer& buffer, PointFormat format) {
               .created_ms = clock_.wall_ms()};
   buffer.used = 0;
   buffer.points = 0;
-  spool_.append(std::move(block));
+  output_.append(std::move(block));
 }
 
 }  // namespace fedwave::sinks

@@ -1,4 +1,4 @@
-// Collects rendered lines and hands full blocks to a spool. One per sink and scrape worker: the
+// Collects rendered lines and hands full blocks on. One per sink and scrape worker: the
 // lines of a scrape are written straight into its buffer. flush() ends a scrape.
 #pragma once
 
@@ -8,15 +8,14 @@
 
 #include "relay/base/clock.h"
 #include "relay/base/gzip.h"
-#include "sinks/block.h"
-#include "sinks/spool/spool.h"
+#include "sinks/block_output.h"
 
 namespace fedwave::sinks {
 
 class BlockWriter {
  public:
-  // The spool and the clock outlive the writer.
-  BlockWriter(Spool& spool, bool gzip, std::uint32_t points_max, const base::Clock& clock);
+  // The output and the clock outlive the writer.
+  BlockWriter(BlockOutput& output, bool gzip, std::uint32_t points_max, const base::Clock& clock);
 
   // Room for one metric line; the pointer is good until the next call.
   char* reserve(std::size_t line_bytes_max) {
@@ -41,7 +40,7 @@ class BlockWriter {
   void make_room(std::size_t line_bytes);
   void seal(Buffer& buffer, PointFormat format);
 
-  Spool& spool_;
+  BlockOutput& output_;
   const bool gzip_;
   const std::uint32_t points_max_;
   const base::Clock& clock_;

@@ -70,12 +70,12 @@ bool Sender::deliver(const Block& block, const std::stop_token& stop) {
   switch (result.outcome) {
     case SendOutcome::Accepted:
       note_recovery();
-      spool_.settle(Disposition::Delivered);
+      spool_.settle(block.points, 0);
       return true;
     case SendOutcome::Refused:
       base::log(base::LogLevel::Error, "the sink refused a block; its points are dropped",
                 {{"sink", name_}, {"points", block.points}, {"answer", result.detail}});
-      spool_.settle(Disposition::Refused);
+      spool_.settle(0, block.points);
       return true;
     case SendOutcome::Retry:
       note_trouble(result);

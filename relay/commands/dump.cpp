@@ -17,18 +17,11 @@
 namespace fedwave::relay {
 namespace {
 
-// Takes blocks where a relay would have a spool, and prints their lines at once.
-class PrintingSpool final : public sinks::Spool {
+// Stands where a relay has a spool: prints the lines at once.
+class PrintingOutput final : public sinks::BlockOutput {
  public:
-  explicit PrintingSpool(PointPrinter& printer) : printer_(printer) {}
+  explicit PrintingOutput(PointPrinter& printer) : printer_(printer) {}
   void append(sinks::Block block) override { printer_.print(block.bytes); }
-  std::shared_ptr<const sinks::Block> front(std::stop_token, std::chrono::milliseconds) override {
-    return nullptr;
-  }
-  void settle(sinks::Disposition) override {}
-  void settle(std::uint32_t, std::uint32_t) override {}
-  void close() override {}
-  [[nodiscard]] sinks::SpoolFigures figures() const override { return {}; }
 
  private:
   PointPrinter& printer_;
@@ -82,8 +75,8 @@ class Dump {
       : options_(options),
         config_(config),
         printer_(options.format),
-        spool_(printer_),
-        writer_(spool_, false, UINT32_MAX, base::system_clock()) {}
+        output_(printer_),
+        writer_(output_, false, UINT32_MAX, base::system_clock()) {}
 
   int run();
 
@@ -98,7 +91,7 @@ class Dump {
   const DumpOptions& options_;
   const config::Config& config_;
   PointPrinter printer_;
-  PrintingSpool spool_;
+  PrintingOutput output_;
   sinks::BlockWriter writer_;
   bool unreadable_ = false;
   bool malformed_ = false;

@@ -40,20 +40,6 @@ std::shared_ptr<const Block> MemorySpool::front(std::stop_token stop,
   return blocks_.front();
 }
 
-void MemorySpool::settle(Disposition disposition) {
-  std::uint32_t points = 0;
-  {
-    const std::lock_guard lock(mutex_);
-    FEDWAVE_CHECK(front_in_hand_);
-    points = blocks_.front()->points;
-  }
-  if (disposition == Disposition::Delivered) {
-    settle(points, 0);
-  } else {
-    settle(0, points);
-  }
-}
-
 void MemorySpool::settle(std::uint32_t delivered, std::uint32_t refused) {
   const std::lock_guard lock(mutex_);
   FEDWAVE_CHECK(front_in_hand_ && blocks_.front()->points == delivered + refused);

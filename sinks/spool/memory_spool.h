@@ -15,7 +15,6 @@ class MemorySpool final : public Spool {
 
   void append(Block block) override;
   std::shared_ptr<const Block> front(std::stop_token stop, std::chrono::milliseconds wait) override;
-  void settle(Disposition disposition) override;
   void settle(std::uint32_t delivered, std::uint32_t refused) override;
   void close() override;
   [[nodiscard]] SpoolFigures figures() const override;

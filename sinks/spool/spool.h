@@ -8,12 +8,9 @@
 #include <memory>
 #include <stop_token>
 
-#include "sinks/block.h"
+#include "sinks/block_output.h"
 
 namespace fedwave::sinks {
-
-// What became of a block that leaves the spool.
-enum class Disposition : std::uint8_t { Delivered, Refused };
 
 // One consistent view: spooled == delivered + refused + expired + waiting, always.
 struct SpoolFigures {
@@ -27,18 +24,12 @@ struct SpoolFigures {
   std::int64_t oldest_waiting_ms = 0;  // wall time of the oldest waiting block; 0 when none waits
 };
 
-class Spool {
+class Spool : public BlockOutput {
  public:
-  virtual ~Spool() = default;
-
-  virtual void append(Block block) = 0;
-
   // The oldest block, which stays in the spool; null when none came within the time or on stop.
   virtual std::shared_ptr<const Block> front(std::stop_token stop,
                                              std::chrono::milliseconds wait) = 0;
-  // Takes out the block that front() gave last: all of it, as delivered or refused.
-  virtual void settle(Disposition disposition) = 0;
-  // The same where the sink took only a part of it.
+  // Takes out the block that front() gave last, its points as delivered or refused.
   virtual void settle(std::uint32_t delivered, std::uint32_t refused) = 0;
 
   // No more front(): what waits counts as expired, because this spool does not outlive the process.

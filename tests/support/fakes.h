@@ -1,5 +1,5 @@
 // Stand-ins for the outside world: a clock that moves when told, an HTTP client that answers from a
-// script, a spool that only collects.
+// script, an output that only collects.
 #pragma once
 
 #include <deque>
@@ -10,7 +10,7 @@
 
 #include "relay/base/clock.h"
 #include "relay/base/http_client.h"
-#include "sinks/spool/spool.h"
+#include "sinks/block_output.h"
 
 namespace fedwave::support {
 
@@ -68,7 +68,7 @@ class FakeHttpClient final : public base::HttpClient {
   Script& script_;
 };
 
-class CollectingSpool final : public sinks::Spool {
+class CollectingOutput final : public sinks::BlockOutput {
  public:
   std::vector<sinks::Block> blocks;
 
@@ -78,13 +78,6 @@ class CollectingSpool final : public sinks::Spool {
     return all;
   }
   void append(sinks::Block block) override { blocks.push_back(std::move(block)); }
-  std::shared_ptr<const sinks::Block> front(std::stop_token, std::chrono::milliseconds) override {
-    return nullptr;
-  }
-  void settle(sinks::Disposition) override {}
-  void settle(std::uint32_t, std::uint32_t) override {}
-  void close() override {}
-  [[nodiscard]] sinks::SpoolFigures figures() const override { return {}; }
 };
 
 }  // namespace fedwave::support

@@ -1,5 +1,6 @@
 """The binary under test, in each of its roles."""
 import os
+import re
 import subprocess
 
 from support.processes import Server, accepts_connections
@@ -8,15 +9,27 @@ FEDWAVE = os.environ["FEDWAVE"]
 SOURCE_ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 
 
-def run(*arguments, timeout_s=60):
+def has_sanitizers():
+    """Whether the binary was built with sanitizers, which need memory and time of their own."""
+    with open(os.path.join(os.environ["FEDWAVE_BUILD"], "CMakeCache.txt"), encoding="utf-8") as file:
+        return re.search(r"^FEDWAVE_SANITIZE:\w+=\S", file.read(), re.MULTILINE) is not None
+
+
+def environment(variables):
+    """Ours with `variables` besides."""
+    return {**os.environ, **(variables or {})}
+
+
+def run(*arguments, timeout_s=60, text_in="", env=None):
     """A command that ends by itself; a CompletedProcess with text output."""
-    return subprocess.run([FEDWAVE, *arguments], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=timeout_s, check=False)
+    return subprocess.run([FEDWAVE, *arguments], input=text_in, capture_output=True,
+                          encoding="utf-8", timeout=timeout_s, check=False, env=environment(env))
 
 
-def relay(config_path, folder):
+def relay(config_path, folder, *options, env=None, stdout=None):
     """`fedwave run`; it is up to the caller to see that it works."""
-    return Server([FEDWAVE, "run", "--config", config_path], os.path.join(folder, "relay.log"))
+    return Server([FEDWAVE, "run", "--config", config_path, *options],
+                  os.path.join(folder, "relay.log"), env=environment(env), stdout=stdout)
 
 
 class Listening(Server):

@@ -1,5 +1,6 @@
 """Servers as child processes: started, waited for by polling, stopped by their own pid."""
 import os
+import re
 import signal
 import socket
 import ssl
@@ -52,14 +53,18 @@ def http_get(url, headers=None, timeout_s=10, ca_file=None):
 
 
 class Server:
-    """A child process whose output goes to a file; to be used with `with` or addCleanup(stop)."""
+    """A child process whose output goes to a file; to be used with `with` or addCleanup(stop).
 
-    def __init__(self, command, output_path, cwd=None, env=None):
+    `stdout`, an open file or a descriptor, takes standard output apart from the rest.
+    """
+
+    def __init__(self, command, output_path, cwd=None, env=None, stdout=None):
         self.name = os.path.basename(command[0])
         self.output_path = output_path
         self._output = open(output_path, "ab")
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._output,
-                                         stderr=subprocess.STDOUT, cwd=cwd, env=env)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=self._output if stdout is None else stdout,
+            stderr=self._output if stdout is not None else subprocess.STDOUT, cwd=cwd, env=env)
 
     @property
     def pid(self):
@@ -68,6 +73,12 @@ class Server:
     def output(self):
         with open(self.output_path, encoding="utf-8", errors="replace") as file:
             return file.read()
+
+    def peak_memory_bytes(self):
+        """The most memory that the running process has had resident so far."""
+        with open(f"/proc/{self.pid}/status", encoding="ascii") as file:
+            [kibibytes] = re.findall(r"^VmHWM:\s+(\d+) kB$", file.read(), re.MULTILINE)
+        return int(kibibytes) * 1024
 
     def running(self):
         return self._process.poll() is None
@@ -81,7 +92,10 @@ class Server:
             return probe()
         return wait_until(check, lambda: f"{self.name} is not ready:\n{self.output()}", deadline_s)
 
-    def wait(self, timeout_s):
+    def send_signal(self, number):
+        self._process.send_signal(number)
+
+    def wait(self, timeout_s=30):
         """The exit code of a process that ends by itself."""
         return self._process.wait(timeout=timeout_s)
 

@@ -9,7 +9,7 @@ using namespace fedwave;
 using relay::ScrapeCounts;
 using relay::SinkCounts;
 using relay::Transform;
-using support::CollectingSpool;
+using support::CollectingOutput;
 
 namespace {
 
@@ -55,7 +55,7 @@ struct Bench {
   config::Config config;
   relay::SeriesStages stages;
   Transform transform;
-  std::vector<CollectingSpool> spools;
+  std::vector<CollectingOutput> spools;
   std::vector<std::unique_ptr<sinks::BlockWriter>> writers;
   std::vector<sinks::BlockWriter*> pointers;
 };

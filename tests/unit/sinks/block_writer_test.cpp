@@ -8,7 +8,7 @@
 
 using namespace fedwave;
 using sinks::BlockWriter;
-using support::CollectingSpool;
+using support::CollectingOutput;
 
 namespace {
 
@@ -23,7 +23,7 @@ TEST_CASE("lines are collected into blocks of at most a mebibyte and the batch's
   const support::FakeClock clock;
   for (const bool gzip : {false, true}) {
     CAPTURE(gzip);
-    CollectingSpool spool;
+    CollectingOutput spool;
     BlockWriter writer(spool, gzip, 20'000, clock);
     const std::string line = std::string(99, 'm') + "\n";
     for (int i = 0; i < 25'000; ++i) put(writer, line);
@@ -40,7 +40,7 @@ TEST_CASE("lines are collected into blocks of at most a mebibyte and the batch's
     }
     CHECK(points == 25'000);
   }
-  CollectingSpool small;
+  CollectingOutput small;
   BlockWriter writer(small, false, 2, clock);
   for (int i = 0; i < 5; ++i) put(writer, "x\n");
   writer.flush();
@@ -51,7 +51,7 @@ TEST_CASE("lines are collected into blocks of at most a mebibyte and the batch's
 
 TEST_CASE("distributions get blocks of their own, because direct ingestion wants them apart") {
   const support::FakeClock clock;
-  CollectingSpool spool;
+  CollectingOutput spool;
   BlockWriter writer(spool, false, 2, clock);
   put(writer, "metric\n");
   for (int i = 0; i < 3; ++i) writer.append_histogram("!M #1 2 h\n");
@@ -67,7 +67,7 @@ TEST_CASE("distributions get blocks of their own, because direct ingestion wants
 
 TEST_CASE("a line larger than a block still gets its room") {
   const support::FakeClock clock;
-  CollectingSpool spool;
+  CollectingOutput spool;
   BlockWriter writer(spool, false, 10, clock);
   put(writer, std::string(sinks::kBlockBytesMax + 5, 'y'));
   put(writer, "z\n");

@@ -4,7 +4,6 @@
 
 using namespace fedwave;
 using sinks::Block;
-using sinks::Disposition;
 using sinks::MemorySpool;
 using sinks::SpoolFigures;
 
@@ -37,9 +36,9 @@ TEST_CASE("blocks leave in the order they came, and only when settled") {
   CHECK(take(spool)->points == 1);
   CHECK(take(spool)->points == 1);
   CHECK(spool.figures().oldest_waiting_ms == 5);
-  spool.settle(Disposition::Delivered);
+  spool.settle(1, 0);
   CHECK(take(spool)->points == 2);
-  spool.settle(Disposition::Refused);
+  spool.settle(0, 2);
   CHECK(take(spool) == nullptr);
   const SpoolFigures f = spool.figures();
   CHECK(f.points_delivered == 1);
@@ -59,7 +58,7 @@ TEST_CASE("a full spool expires the oldest, never the one in the sender's hand, 
   spool.append(block_of(8, 500));
   CHECK(spool.figures().points_expired == 2 + 4);
   check_sum(spool);
-  spool.settle(Disposition::Delivered);
+  spool.settle(1, 0);
   CHECK(take(spool)->points == 8);
   spool.settle(3, 5);
   CHECK(spool.figures().points_delivered == 1 + 3);

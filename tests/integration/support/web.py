@@ -1,0 +1,183 @@
+"""A web server over plain sockets: whatever it is asked, it can answer anything, also nonsense."""
+import gzip
+import socket
+import threading
+import urllib.parse
+from typing import NamedTuple
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_HEAD_BYTES_MAX = 1 << 20
+
+
+class Request(NamedTuple):
+    method: str
+    path: str
+    query: str
+    headers: dict    # names in lower case
+    body: bytes
+    connection: int  # counted from 1, of the server
+
+    def parameters(self, name):
+        return urllib.parse.parse_qs(self.query, strict_parsing=True).get(name, [])
+
+
+class Exchange:
+    """One request and the way to answer it. An answer that raises OSError lost its reader."""
+
+    def __init__(self, request, connection, stopped):
+        self.request = request
+        self.stopped = stopped  # an Event; answers that take their time wait for it
+        self.keep_alive = False  # set by answers after which the connection is good for another
+        self._connection = connection
+
+    def send(self, data):
+        self._connection.sendall(data)
+
+    def respond(self, status, body=b"", content_type=METRICS_TYPE, headers=()):
+        """A whole and proper answer."""
+        self.send(head(status, [f"Content-Type: {content_type}", f"Content-Length: {len(body)}",
+                                *headers]) + body)
+        self.keep_alive = True
+
+
+def head(status, headers):
+    return "\r\n".join([f"HTTP/1.1 {status} Any", *headers, "", ""]).encode("latin-1")
+
+
+# Answers, each a function of the exchange.
+
+def page(text, **keywords):
+    body = text if isinstance(text, bytes) else text.encode()
+    return lambda exchange: exchange.respond(200, body, **keywords)
+
+
+def gzip_page(text):
+    return page(gzip.compress(text.encode(), mtime=0), headers=["Content-Encoding: gzip"])
+
+
+def status(code, text="", **keywords):
+    body = text if isinstance(text, bytes) else text.encode()
+    return lambda exchange: exchange.respond(code, body, **keywords)
+
+
+def redirect(location):
+    return lambda exchange: exchange.respond(302, headers=[f"Location: {location}"])
+
+
+def raw(*pieces):
+    """These bytes, then the end of the connection."""
+    def answer(exchange):
+        for piece in pieces:
+            exchange.send(piece)
+    return answer
+
+
+def nothing(exchange):
+    """Keeps the asker waiting until the server is stopped."""
+    exchange.stopped.wait()
+
+
+class WebServer:
+    """Answers by path with what stands in `answers`, which may change at any time."""
+
+    def __init__(self, answers=None, port=0):
+        self.answers = dict(answers or {})
+        self._listener = socket.create_server(("127.0.0.1", port))
+        self.port = self._listener.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+        self._stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._requests = []
+        self._finished = []
+        self._connections = {}
+        self._count = 0
+        self._threads = [threading.Thread(target=self._accept)]
+        self._threads[0].start()
+
+    def url(self, path):
+        return f"http://{self.address}{path}"
+
+    def requests(self, path):
+        """What was asked for so far, in order."""
+        with self._lock:
+            return [request for request in self._requests if request.path == path]
+
+    def finished(self, path):
+        """The same where the answer went out to its end."""
+        with self._lock:
+            return [request for request in self._finished if request.path == path]
+
+    def stop(self):
+        self._stopped.set()
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # stopped before
+        self._listener.close()
+        with self._lock:
+            for connection in self._connections.values():
+                _cut(connection)
+            threads, self._threads = self._threads, []
+        for thread in threads:
+            thread.join()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            with self._lock:
+                if self._stopped.is_set():
+                    connection.close()
+                    return
+                self._count += 1
+                number = self._count
+                self._connections[number] = connection
+                thread = threading.Thread(target=self._serve, args=(connection, number))
+                self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, connection, number):
+        try:
+            received = connection.makefile("rb")
+            while (request := _read_request(received, number)) and self._answer(request, connection):
+                pass
+        except OSError:
+            pass  # the asker has left
+        finally:
+            with self._lock:
+                del self._connections[number]
+            _cut(connection)
+            connection.close()
+
+    def _answer(self, request, connection):
+        with self._lock:
+            self._requests.append(request)
+        exchange = Exchange(request, connection, self._stopped)
+        self.answers.get(request.path, status(404, "no such page"))(exchange)
+        with self._lock:
+            self._finished.append(request)
+        return exchange.keep_alive and not self._stopped.is_set()
+
+
+def _cut(connection):
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # the other end was quicker
+
+
+def _read_request(received, number):
+    """None when the asker closes instead of asking."""
+    line = received.readline(_HEAD_BYTES_MAX).decode("latin-1")
+    if not line:
+        return None
+    method, target, _ = line.split(" ")
+    headers = {}
+    while (line := received.readline(_HEAD_BYTES_MAX).decode("latin-1").strip()):
+        name, _, value = line.partition(":")
+        headers[name.strip().lower()] = value.strip()
+    body = received.read(int(headers.get("content-length", 0)))
+    path, _, query = target.partition("?")
+    return Request(method, path, query, headers, body, number)
