@@ -79,7 +79,7 @@ struct SourceLimits {
   std::int64_t body_bytes = std::int64_t{4} << 30;  // after decompression
   std::int64_t line_bytes = std::int64_t{1} << 20;
   std::int64_t labels = 256;         // of one series
-  std::int64_t samples = 5'000'000;  // of one scrape
+  std::int64_t samples = 2'000'000;  // of one scrape
 };
 
 enum class Repeats : std::uint8_t { Suppress, Send };

@@ -14,6 +14,9 @@
 namespace fedwave::config {
 namespace {
 
+// Every known series keeps a prepared line for each sink.
+constexpr std::size_t kSinksMax = 30;
+
 constexpr std::size_t kFileBytesMax = std::size_t{4} << 20;
 constexpr std::int64_t kFlushIntervalMinMs = 5000;
 
@@ -134,6 +137,10 @@ class ConfigReader {
           return source.prefix.find('_') != std::string::npos;
         });
     config_.sinks = read_sinks(*node, request_timeout_ms, names_have_underscores, reading_);
+    if (config_.sinks.size() > kSinksMax) {
+      problems_.error(node->where, "there are " + std::to_string(config_.sinks.size()) + " sinks",
+                      "at most " + std::to_string(kSinksMax) + " are served by one process");
+    }
   }
 
   void leave_aside(Fields& fields, std::string_view key, std::string_view prefix) {

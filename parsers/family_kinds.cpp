@@ -5,6 +5,10 @@
 namespace fedwave::parsers {
 namespace {
 
+// What a page may make us remember: far more than any real one declares, and some 20 MB.
+constexpr std::size_t kFamiliesMax = 100'000;
+constexpr std::size_t kFamilyBytesMax = 10'000'000;
+
 constexpr std::string_view kBucket = "_bucket";
 constexpr std::string_view kCount = "_count";
 constexpr std::string_view kSum = "_sum";
@@ -82,19 +86,23 @@ bool has_label(std::string_view series, std::string_view wanted) {
 
 }  // namespace
 
-void FamilyKinds::declare(std::string_view name, FamilyType type) {
+bool FamilyKinds::declare(std::string_view name, FamilyType type) {
   latest_ = nullptr;
   const auto known = families_.find(name);
   if (type == FamilyType::Untyped) {
     if (known != families_.end()) families_.erase(known);
-    return;
+    return true;
   }
   has_suffixed_family_ = has_suffixed_family_ || !suffix_of(name).empty();
   if (known != families_.end()) {
     known->second = type;
   } else {
+    if (name_bytes_ + name.size() > kFamilyBytesMax || families_.size() >= kFamiliesMax)
+      return false;
+    name_bytes_ += name.size();
     families_.emplace(name, type);
   }
+  return true;
 }
 
 SampleKind FamilyKinds::kind_by_name(std::string_view name) {

@@ -23,8 +23,8 @@ class FamilyKinds {
   FamilyKinds(const FamilyKinds&) = delete;
   FamilyKinds& operator=(const FamilyKinds&) = delete;
 
-  // The last declaration of a name wins.
-  void declare(std::string_view name, FamilyType type);
+  // The last declaration of a name wins. False when there are too many to remember another one.
+  bool declare(std::string_view name, FamilyType type);
 
   [[nodiscard]] bool empty() const { return families_.empty(); }
 
@@ -43,6 +43,7 @@ class FamilyKinds {
   SampleKind kind_by_name(std::string_view name);
 
   Families families_;
+  std::size_t name_bytes_ = 0;  // of all names ever kept
   // The family of the sample before: its samples come together.
   const Families::value_type* latest_ = nullptr;
   // A family is itself called something_count, _sum or _bucket, so that a sample of that name is

@@ -49,6 +49,8 @@ const char* malformed_name(Malformed reason) {
       return "byte_order_mark";
     case Malformed::LineTooLong:
       return "line_too_long";
+    case Malformed::TooManyFamilies:
+      return "too_many_families";
     case Malformed::TooManyLabels:
       return "too_many_labels";
   }
@@ -101,6 +103,8 @@ const char* malformed_text(Malformed reason) {
       return "the page begins with a byte order mark";
     case Malformed::LineTooLong:
       return "the line is longer than allowed";
+    case Malformed::TooManyFamilies:
+      return "the page declares more families than can be remembered; its samples are untyped";
     case Malformed::TooManyLabels:
       return "the series has more labels than allowed";
   }

@@ -225,7 +225,8 @@ Malformed TextPage::read_comment(std::string_view text) {
   if (!is_type) return is_valid_utf8(rest) ? Malformed::None : Malformed::BadHelp;
   FamilyType type = FamilyType::Untyped;
   if (!family_type(rest, type)) return Malformed::BadType;
-  if (type != FamilyType::Untyped || !families_.empty()) families_.declare(series_.name, type);
+  const bool matters = type != FamilyType::Untyped || !families_.empty();
+  if (matters && !families_.declare(series_.name, type)) return Malformed::TooManyFamilies;
   return Malformed::None;
 }
 

@@ -44,8 +44,9 @@ enum class Malformed : std::uint8_t {
   ByteOrderMark,
   LineTooLong,
   TooManyLabels,
+  TooManyFamilies,
 };
-inline constexpr std::size_t kMalformedCount = 23;
+inline constexpr std::size_t kMalformedCount = 24;
 const char* malformed_name(Malformed reason);  // snake_case, for counters
 const char* malformed_text(Malformed reason);  // a clause for people: "the value is not a number"
 

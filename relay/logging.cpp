@@ -7,6 +7,8 @@
 
 #include <cstdlib>
 
+#include "relay/base/text.h"
+
 namespace fedwave::relay {
 namespace {
 
@@ -29,9 +31,9 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 
 void append_quoted(std::string& out, std::string_view text) {
   out += '"';
-  for (const char c : text) {
+  for (const char c : base::printable(text)) {
     if (c == '"' || c == '\\') out += '\\';
-    out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+    out += c;
   }
   out += '"';
 }
@@ -54,7 +56,8 @@ void write_json(LogLevel level, std::string_view message, std::initializer_list<
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   const auto string = [&](std::string_view text) {
-    writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+    const std::string shown = base::printable(text);
+    writer.String(shown.data(), static_cast<rapidjson::SizeType>(shown.size()));
   };
   writer.StartObject();
   writer.Key("message");

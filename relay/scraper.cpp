@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "relay/base/text.h"
 #include "relay/curl_client.h"
 #include "relay/tls_options.h"
 #include "relay/version.h"
@@ -29,18 +30,11 @@ std::string decimal_seconds(std::int64_t duration_ms) {
   return text;
 }
 
-std::string lower(std::string_view text) {
-  std::string copy(text);
-  std::transform(copy.begin(), copy.end(), copy.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return copy;
-}
-
 std::optional<Error> content_type_problem(const std::string& content_type) {
-  const std::string type = lower(content_type.substr(0, content_type.find(';')));
+  const std::string type = base::lower(content_type.substr(0, content_type.find(';')));
   const auto refuse = [&](const char* why) {
     return Error{ErrorCode::ContentType,
-                 "the answer's content type is \"" + content_type + "\": " + why};
+                 "the answer's content type is \"" + base::printable(content_type) + "\": " + why};
   };
   if (type == "text/html") return refuse("a web page, not metrics; check host, port and path");
   if (type == "application/json")
@@ -94,11 +88,12 @@ class Target::Body final : public base::HttpReceiver {
     status_ = head.status;
     if (status_ != 200) return true;  // the body's beginning says why
     problem_ = content_type_problem(head.content_type);
-    const std::string encoding = lower(head.content_encoding);
+    const std::string encoding = base::lower(head.content_encoding);
     is_gzip_ = encoding == "gzip" || encoding == "x-gzip";
     if (!is_gzip_ && !encoding.empty() && encoding != "identity") {
-      problem_ = Error{ErrorCode::BadEncoding,
-                       "the answer is encoded as \"" + encoding + "\", but only gzip was offered"};
+      problem_ =
+          Error{ErrorCode::BadEncoding, "the answer is encoded as \"" + base::printable(encoding) +
+                                            "\", but only gzip was offered"};
     }
     if (is_gzip_) inflater_.reset();
     return !problem_;
@@ -145,7 +140,7 @@ class Target::Body final : public base::HttpReceiver {
       text = text.substr(0, text.find('<'));
     }
     text = text.substr(0, text.find_first_of("\r\n"));
-    return text.empty() ? std::string() : " (\"" + std::string(text) + "\")";
+    return text.empty() ? std::string() : " (\"" + base::printable(text) + "\")";
   }
 
   Transform& transform_;

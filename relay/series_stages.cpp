@@ -9,6 +9,9 @@ namespace {
 
 using parsers::SampleKind;
 
+// A proxy takes lines of up to 32768 bytes; value and timestamp want their share.
+constexpr std::size_t kSeriesBytesMax = 32'000;
+
 constexpr const char* kVerdictNames[kVerdictCount] = {
     "kept",
     "source_not_in_allow_list",
@@ -22,6 +25,7 @@ constexpr const char* kVerdictNames[kVerdictCount] = {
     "empty_name",
     "name_too_long",
     "empty_source",
+    "line_too_long",
 };
 
 Verdict filtered(Verdict first, FilterVerdict verdict) {
@@ -191,8 +195,11 @@ SinkPlan SeriesStages::sink_plan(const SinkStage& stage, sinks::Point point,
   auto rendered = sinks::render_series(point, stage.limits, stage.keep_first);
   if (const auto* refusal = std::get_if<sinks::RenderRejected>(&rendered)) {
     plan.verdict = rejected(refusal->reason);
-  } else {
-    plan.rendered = std::get<sinks::RenderedSeries>(std::move(rendered));
+    return plan;
+  }
+  plan.rendered = std::get<sinks::RenderedSeries>(std::move(rendered));
+  if (plan.rendered.head.size() + plan.rendered.tail.size() > kSeriesBytesMax) {
+    plan = {.verdict = Verdict::LineTooLong, .rendered = {}};
   }
   return plan;
 }

@@ -34,8 +34,9 @@ enum class Verdict : std::uint8_t {
   EmptyName,
   NameTooLong,
   EmptySource,
+  LineTooLong,
 };
-inline constexpr std::size_t kVerdictCount = 12;
+inline constexpr std::size_t kVerdictCount = 13;
 const char* verdict_name(Verdict verdict);  // snake_case, for counters
 inline bool is_filtered(Verdict v) {
   return v >= Verdict::SourceNotInAllowList && v <= Verdict::SinkTagDenyList;

@@ -1,5 +1,6 @@
 #include "relay/transform.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -16,6 +17,7 @@ using parsers::Malformed;
 // scrape or two, short enough for pods that come and go.
 constexpr std::uint32_t kScrapesKept = 5;
 constexpr std::uint32_t kEvictEvery = 4;
+constexpr std::uint64_t kSeriesSpared = 1000;
 
 // What a Wavefront proxy takes unless told otherwise.
 constexpr std::int64_t kOldestMs = std::int64_t{8760} * 3600 * 1000;
@@ -82,11 +84,21 @@ ScrapeCounts Transform::finish(bool complete) {
   }
   distributions_.finish(scrape_, start_ms_, writers_, counts_);
   for (sinks::BlockWriter* writer : writers_) writer->flush();
-  if (scrape_ % kEvictEvery == 0 && scrape_ > kScrapesKept) {
-    if (table_.evict(scrape_ - kScrapesKept)) distributions_.evict(scrape_ - kScrapesKept);
-  }
+  if (complete) last_complete_read_ = counts_.read;
+  evict();
   page_.reset();
   return counts_;
+}
+
+void Transform::evict() {
+  std::uint32_t oldest = 0;
+  // A page whose series are new in every scrape must not make the table grow without end.
+  if (table_.size() > 2 * std::max(counts_.read, last_complete_read_) + kSeriesSpared) {
+    oldest = scrape_ - 1;
+  } else if (scrape_ % kEvictEvery == 0 && scrape_ > kScrapesKept) {
+    oldest = scrape_ - kScrapesKept;
+  }
+  if (oldest > 0 && table_.evict(oldest)) distributions_.evict(oldest);
 }
 
 void Transform::on_malformed(std::uint64_t line, Malformed reason, std::string_view text) {

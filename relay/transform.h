@@ -64,6 +64,7 @@ class Transform final : private parsers::SampleHandler {
   void write(std::size_t sink, const RecordLine& line, std::string_view value);
   void set_timestamp_text(const parsers::SampleLineView& sample);
   enum class Reading : std::uint8_t { GoesOn, Stops };
+  void evict();
   void fail(base::ErrorCode code, std::string message, Reading reading);
 
   const config::Source& source_;
@@ -77,6 +78,7 @@ class Transform final : private parsers::SampleHandler {
   std::int64_t start_ms_ = 0;
   std::vector<sinks::BlockWriter*> writers_;
   ScrapeCounts counts_;
+  std::uint64_t last_complete_read_ = 0;
   std::string value_buffer_;
   std::int64_t timestamp_ms_ = -1;  // what timestamp_text_ shows
   char timestamp_text_[24] = {};

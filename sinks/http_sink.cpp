@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "relay/base/text.h"
+
 namespace fedwave::sinks {
 namespace {
 
@@ -14,10 +16,7 @@ class AnswerText final : public base::HttpReceiver {
  public:
   bool on_head(const base::HttpHead&) override { return true; }
   bool on_body(std::string_view bytes) override {
-    const std::size_t room = kAnswerBytesKept - std::min(kAnswerBytesKept, text.size());
-    for (const char c : bytes.substr(0, room)) {
-      text.push_back(static_cast<unsigned char>(c) < 0x20 ? ' ' : c);
-    }
+    text.append(bytes.substr(0, kAnswerBytesKept - std::min(kAnswerBytesKept, text.size())));
     return true;
   }
   std::string text;
@@ -60,7 +59,7 @@ std::int64_t retry_after_ms(const std::string& header) {
 
 std::string describe(int status, const std::string& answer) {
   std::string text = "HTTP " + std::to_string(status);
-  if (!answer.empty()) text += " \"" + answer + "\"";
+  if (!answer.empty()) text += " \"" + base::printable(answer) + "\"";
   if (const char* advice = advice_for(status); *advice != '\0') text += std::string("; ") + advice;
   return text;
 }

@@ -23,7 +23,7 @@ def environment(variables):
 def run(*arguments, timeout_s=60, text_in="", env=None):
     """A command that ends by itself; a CompletedProcess with text output."""
     return subprocess.run([FEDWAVE, *arguments], input=text_in, capture_output=True,
-                          encoding="utf-8", timeout=timeout_s, check=False, env=environment(env))
+                          encoding="utf-8", errors="backslashreplace", timeout=timeout_s, check=False, env=environment(env))
 
 
 def relay(config_path, folder, *options, env=None, stdout=None):

@@ -21,7 +21,8 @@ class Point(NamedTuple):
 
 
 def _plain(text):
-    return text.replace('\\"', '"').replace("\\n", "\n")
+    """As a Wavefront proxy reads it: a backslash escapes quotes and nothing else."""
+    return text.replace('\\"', '"')
 
 
 def parse(line):

@@ -3,6 +3,7 @@ import gzip
 import socket
 import threading
 import urllib.parse
+import urllib.request
 from typing import NamedTuple
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -181,3 +182,10 @@ def _read_request(received, number):
     body = received.read(int(headers.get("content-length", 0)))
     path, _, query = target.partition("?")
     return Request(method, path, query, headers, body, number)
+
+
+def post(url, body, timeout_s=10):
+    """(status, body) of the answer."""
+    request = urllib.request.Request(url, data=body.encode(), method="POST")
+    with urllib.request.urlopen(request, timeout=timeout_s) as response:
+        return response.status, response.read()

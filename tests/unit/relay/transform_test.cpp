@@ -216,6 +216,17 @@ TEST_CASE("series and distributions that are gone for a while are forgotten, wha
   CHECK(again.by_sink[0].not_a_number == 4000);
 }
 
+TEST_CASE("a page whose series are new in every scrape does not make the table grow without end") {
+  Bench bench("");
+  for (int n = 0; n < 12; ++n) {
+    std::string page;
+    for (int i = 0; i < 2'000; ++i) page += "m{n=\"" + std::to_string(n * 10'000 + i) + "\"} 1\n";
+    bench.scrape(page, kStartMs + n * 60'000, n % 2 == 0);
+    CAPTURE(n);
+    CHECK(bench.transform.series() <= 3 * 2'000);
+  }
+}
+
 TEST_CASE("each limit ends in an error of its own and keeps what was complete") {
   using config::SourceLimits;
   struct Row {
