@@ -28,10 +28,11 @@ constexpr const char* kExitCodes =
 // An option that takes a duration, as the configuration writes it.
 CLI::Option* add_duration(CLI::App* app, const std::string& name, std::int64_t& target_ms,
                           const std::string& help) {
-  const auto parse = [&target_ms](const std::string& text) {
+  const auto parse = [name, &target_ms](const std::string& text) {
     const auto duration = base::parse_duration_ms(text);
-    if (!duration) throw CLI::ValidationError(duration.error().message);
-    if (*duration <= 0) throw CLI::ValidationError("a duration above zero, please: 30s, 1m30s");
+    if (!duration) throw CLI::ValidationError(name, duration.error().message);
+    if (*duration <= 0)
+      throw CLI::ValidationError(name, "the duration has to be above zero; write for example 30s");
     target_ms = *duration;
   };
   return app->add_option_function<std::string>(name, parse, help)->type_name("DURATION");
@@ -42,10 +43,10 @@ void add_choice(CLI::App* app, const std::string& name, Enum& target,
                 const std::map<std::string, Enum>& choices, const std::string& help) {
   std::string names;
   for (const auto& [choice, value] : choices) names += (names.empty() ? "" : "|") + choice;
-  const auto parse = [&target, choices, names](const std::string& text) {
+  const auto parse = [name, &target, choices, names](const std::string& text) {
     const auto found = choices.find(text);
     if (found == choices.end())
-      throw CLI::ValidationError("\"" + text + "\" is not one of " + names);
+      throw CLI::ValidationError(name, "\"" + text + "\" is not one of " + names);
     target = found->second;
   };
   app->add_option_function<std::string>(name, parse, help)->type_name(names);
@@ -185,7 +186,7 @@ void add_receive(Commands& commands, ReceiveOptions& options) {
       ->type_name("TOKEN");
   const auto read_token = [&options](const std::string& path) {
     auto token = base::WatchedFile(path).content();
-    if (!token) throw CLI::ValidationError(token.error().message);
+    if (!token) throw CLI::ValidationError("--token-file", token.error().message);
     options.token = std::move(*token);
   };
   receive
@@ -224,6 +225,19 @@ void add_demo(Commands& commands, DemoOptions& options) {
   demo->add_option("--seed", options.seed, "Another seed, another mesh")->capture_default_str();
 }
 
+// CLI11 would only say that a subcommand is missing.
+std::string unknown_first_word(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2) return {};
+  const std::string first = argv[1];
+  const bool is_option = first.starts_with('-');
+  const auto is_first = [&first](const CLI::App* command) { return command->get_name() == first; };
+  if (is_option && app.get_option_no_throw(first) == nullptr)
+    return "there is no option " + first + " here";
+  if (!is_option && app.get_subcommands(is_first).empty())
+    return "there is no command \"" + first + "\"";
+  return {};
+}
+
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
@@ -250,11 +264,8 @@ int run_command_line(int argc, char** argv) {
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
     return "fedwave: " + std::string(error.what()) + "\nfedwave --help shows what there is.\n";
   });
-  const std::string first = argc > 1 ? argv[1] : "--help";
-  const auto is_first = [&first](const CLI::App* command) { return command->get_name() == first; };
-  if (!first.starts_with('-') && app.get_subcommands(is_first).empty()) {
-    std::cerr << "fedwave: there is no command \"" << first
-              << "\"; fedwave --help shows what there is.\n";
+  if (const std::string wrong = unknown_first_word(app, argc, argv); !wrong.empty()) {
+    std::cerr << "fedwave: " << wrong << "; fedwave --help shows what there is.\n";
     return kExitUsage;
   }
   try {

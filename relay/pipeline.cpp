@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <queue>
 #include <thread>
 
@@ -38,7 +39,7 @@ struct TargetSlot {
   std::unique_ptr<Target> target;
   bool busy = false;
   std::uint64_t series = 0;
-  std::string error;  // of the last scrape; empty when it was good
+  std::optional<base::ErrorCode> failure;  // of the last scrape
 };
 
 struct SourceLine {
@@ -219,8 +220,9 @@ void Pipeline::Impl::note(SourceLine& line, TargetSlot& slot, const ScrapeResult
     const std::lock_guard lock(mutex);
     SourceFigures& figures = line.figures;
     first_empty = result.empty && (figures.scrapes == 0 || figures.counts.read > 0);
-    is_news = slot.error != error;
-    slot.error = error;
+    const auto failure = result.error ? std::optional(result.error->code) : std::nullopt;
+    is_news = slot.failure != failure;
+    slot.failure = failure;
     ++figures.scrapes;
     figures.failures += result.error ? 1 : 0;
     figures.last_duration_ms = result.duration_ms;

@@ -36,8 +36,9 @@ std::optional<Error> content_type_problem(const std::string& content_type) {
     return Error{ErrorCode::ContentType,
                  "the answer's content type is \"" + base::printable(content_type) + "\": " + why};
   };
-  if (type == "text/html") return refuse("a web page, not metrics; check host, port and path");
-  if (type == "application/json")
+  if (type.starts_with("text/html"))
+    return refuse("a web page, not metrics; check host, port and path");
+  if (type.starts_with("application/json"))
     return refuse("JSON, not metrics; the path of a Prometheus is /federate");
   if (type.starts_with("application/vnd.google.protobuf") ||
       type.starts_with("application/openmetrics-text")) {

@@ -80,7 +80,7 @@ base::Expected<std::string> HttpSink::token() {
 
 SendResult HttpSink::send(const Block& block) {
   const base::Expected<std::string> secret = token();
-  if (!secret) return {SendOutcome::Retry, secret.error().message};
+  if (!secret) return retry(secret.error());
   base::HttpRequest request;
   request.url =
       options_.url + (block.format == PointFormat::Metric ? "?f=wavefront" : "?f=histogram");
@@ -96,10 +96,11 @@ SendResult HttpSink::send(const Block& block) {
   if (!secret->empty()) request.headers.push_back("Authorization: Bearer " + *secret);
   AnswerText answer;
   const base::Expected<base::HttpHead> head = client_->perform(request, answer);
-  if (!head) return {SendOutcome::Retry, head.error().message};
+  if (!head) return retry(head.error());
   const SendOutcome outcome = outcome_of(head->status);
   if (outcome == SendOutcome::Accepted) return {};
-  return {outcome, describe(head->status, answer.text), retry_after_ms(head->retry_after)};
+  return {outcome, "http_" + std::to_string(head->status), describe(head->status, answer.text),
+          retry_after_ms(head->retry_after)};
 }
 
 }  // namespace fedwave::sinks

@@ -94,8 +94,9 @@ void Sender::note_trouble(const SendResult& result) {
   {
     const std::lock_guard lock(mutex_);
     ++figures_.retries;
-    is_news = figures_.trouble != result.detail;
+    is_news = figures_.cause != result.cause;
     figures_.trouble = result.detail;
+    figures_.cause = result.cause;
   }
   if (is_news && !cancelled_) {
     base::log(base::LogLevel::Warn, "cannot deliver; the points wait and are tried again",
@@ -108,8 +109,9 @@ void Sender::note_recovery() {
   bool had_trouble = false;
   {
     const std::lock_guard lock(mutex_);
-    had_trouble = !figures_.trouble.empty();
+    had_trouble = !figures_.cause.empty();
     figures_.trouble.clear();
+    figures_.cause.clear();
   }
   if (had_trouble) base::log(base::LogLevel::Info, "delivering again", {{"sink", name_}});
 }

@@ -23,6 +23,7 @@ struct SenderFigures {
   std::uint64_t requests = 0;
   std::uint64_t retries = 0;
   std::string trouble;  // what the receiver last said; empty while all is well
+  std::string cause;    // the kind of it, see SendResult
 };
 
 struct Backoff {

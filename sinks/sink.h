@@ -18,9 +18,14 @@ enum class SendOutcome : std::uint8_t {
 
 struct SendResult {
   SendOutcome outcome = SendOutcome::Accepted;
-  std::string detail;               // for people: what the receiver said, or why it was not reached
+  std::string cause;   // the kind of trouble, alike for alike trouble: "timeout", "http_503"
+  std::string detail;  // for people: what the receiver said, or why it was not reached
   std::int64_t retry_after_ms = 0;  // what the receiver asked for; 0: nothing said
 };
+
+inline SendResult retry(const base::Error& error) {
+  return {SendOutcome::Retry, base::error_code_name(error.code), error.message};
+}
 
 class Sink {
  public:

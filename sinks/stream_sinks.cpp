@@ -125,14 +125,14 @@ SendResult TcpSink::send(const Block& block) {
   if (socket_ >= 0 && receiver_has_left()) disconnect();
   if (socket_ < 0) {
     if (const auto connected = connect(); !connected) {
-      return {SendOutcome::Retry, connected.error().message};
+      return retry(connected.error());
     }
   }
   const auto lines = block_lines(block);
-  if (!lines) return {SendOutcome::Refused, lines.error().message};
+  if (!lines) return {SendOutcome::Refused, "unreadable_block", lines.error().message};
   if (const auto written = write_all(*lines); !written) {
     disconnect();
-    return {SendOutcome::Retry, written.error().message};
+    return retry(written.error());
   }
   return {};
 }
@@ -146,12 +146,12 @@ void TcpSink::finish() {
 
 SendResult StdoutSink::send(const Block& block) {
   const auto lines = block_lines(block);
-  if (!lines) return {SendOutcome::Refused, lines.error().message};
+  if (!lines) return {SendOutcome::Refused, "unreadable_block", lines.error().message};
   const bool written = std::fwrite(lines->data(), 1, lines->size(), stdout) == lines->size();
   if (written && std::fflush(stdout) == 0) return {};
   std::clearerr(stdout);
-  return {SendOutcome::Retry,
-          std::string("cannot write to standard output: ") + std::strerror(errno)};
+  return retry(
+      {ErrorCode::Io, std::string("cannot write to standard output: ") + std::strerror(errno)});
 }
 
 }  // namespace fedwave::sinks

@@ -17,6 +17,8 @@
 namespace fedwave::relay {
 namespace {
 
+constexpr std::size_t kStdinBytesMax = std::size_t{8} << 30;
+
 // Stands where a relay has a spool: prints the lines at once.
 class PrintingOutput final : public sinks::BlockOutput {
  public:
@@ -82,6 +84,8 @@ class Dump {
 
  private:
   void dump_inputs(const config::Source& source);
+  base::Expected<void> read_input(const std::string& path,
+                                  const std::function<bool(std::string_view)>& take);
   bool feed_file(const std::string& path, Transform& transform);
   void dump_scrape(const config::Source& source);
   void listen(Transform& transform);
@@ -93,6 +97,7 @@ class Dump {
   PointPrinter printer_;
   PrintingOutput output_;
   sinks::BlockWriter writer_;
+  std::optional<std::string> stdin_text_;
   bool unreadable_ = false;
   bool malformed_ = false;
 };
@@ -125,13 +130,26 @@ void Dump::note(const config::Source& source, const std::string& where,
   }
 }
 
+// Standard input can be read only once, but stands in for every source.
+base::Expected<void> Dump::read_input(const std::string& path,
+                                      const std::function<bool(std::string_view)>& take) {
+  if (path != "-") return base::read_pieces(path, take);
+  if (!stdin_text_) {
+    auto text = base::read_file(path, kStdinBytesMax);
+    if (!text) return text.error();
+    stdin_text_ = std::move(*text);
+  }
+  take(*stdin_text_);
+  return {};
+}
+
 // True when the page was read to its end (or to a limit, which the transform tells).
 bool Dump::feed_file(const std::string& path, Transform& transform) {
   std::optional<base::GzipInflater> inflater;
   std::optional<base::Error> damage;
   bool first = true;
   const auto to_transform = [&transform](std::string_view text) { return transform.feed(text); };
-  const auto read = base::read_pieces(path, [&](std::string_view piece) {
+  const auto read = read_input(path, [&](std::string_view piece) {
     if (first && piece.starts_with("\x1f\x8b")) inflater.emplace();
     first = false;
     if (!inflater) return to_transform(piece);

@@ -30,6 +30,7 @@ CheckedPoint read_back(std::string_view line) {
                   kNoLimit,
                   std::int64_t{1} << 60,
                   std::int64_t{1} << 60};
+  rules.renames_reserved_tags = false;
   rules.now_ms = base::system_clock().wall_ms();
   auto checked = receive::check_line(line, receive::LineFormat::Autodetect, rules);
   if (auto* rejection = std::get_if<receive::Rejection>(&checked)) {

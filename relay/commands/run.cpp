@@ -1,10 +1,10 @@
 #include "relay/commands/run.h"
 
 #include <csignal>
-#include <iostream>
+#include <optional>
 
+#include "config/load.h"
 #include "relay/base/log.h"
-#include "relay/commands/check.h"
 #include "relay/commands/exit_code.h"
 #include "relay/curl_client.h"
 #include "relay/stop_signal.h"
@@ -40,6 +40,17 @@ void log_source(const SourceFigures& source, const std::vector<SinkFigures>& sin
   }
 }
 
+// A relay's standard error is a log: the configuration's problems are events of it.
+std::optional<config::Config> load_and_log(const std::string& file) {
+  config::LoadResult loaded = config::load_file(file, config::process_environment());
+  for (const config::Problem& problem : loaded.problems) {
+    const bool is_error = problem.severity == config::Severity::Error;
+    base::log(is_error ? base::LogLevel::Error : base::LogLevel::Warn,
+              config::format_problem(file, problem));
+  }
+  return std::move(loaded.config);
+}
+
 }  // namespace
 
 void log_figures(const PipelineFigures& figures) {
@@ -59,7 +70,7 @@ void log_figures(const PipelineFigures& figures) {
 }
 
 int run_command(const RunOptions& options) {
-  const auto config = load_or_explain(options.config_file, std::cerr);
+  const auto config = load_and_log(options.config_file);
   if (!config) return kExitUsage;
   StopSignals signals;
   base::log(base::LogLevel::Info, "fedwave is running",

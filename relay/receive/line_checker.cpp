@@ -340,10 +340,11 @@ void settle_source(CheckedPoint& point, const LineRules& rules) {
     return value;
   };
   auto source = take("source");
-  auto host = take("host");
+  auto host = rules.renames_reserved_tags ? take("host") : std::nullopt;
   if (source && host) point.tags.insert_or_assign("_host", std::move(*host));
   if (!source) source = std::move(host);
-  if (auto tag = take("tag")) point.tags.insert_or_assign("_tag", std::move(*tag));
+  auto tag = rules.renames_reserved_tags ? take("tag") : std::nullopt;
+  if (tag) point.tags.insert_or_assign("_tag", std::move(*tag));
   if (!source && !rules.default_source.empty()) {
     point.notes.source_filled_in = true;
     source = rules.default_source;

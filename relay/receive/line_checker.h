@@ -41,7 +41,8 @@ inline constexpr std::size_t kTagPairLimit = 255;
 struct LineRules {
   LineLimits limits;
   std::int64_t now_ms = 0;
-  std::string default_source;  // of a line that names none; empty: such a line is rejected
+  std::string default_source;         // of a line that names none; empty: such a line is rejected
+  bool renames_reserved_tags = true;  // as the proxy does: host to _host, tag to _tag
 };
 
 struct ReceivedCentroid {

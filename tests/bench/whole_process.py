@@ -9,14 +9,17 @@ the relay's alone, in CPU time of all its threads; whatever it does between two 
 The environment names the program: FEDWAVE=build/release/fedwave. See docs/performance.md.
 """
 import argparse
+import contextlib
 import fcntl
 import gzip
 import json
 import math
 import os
 import queue
+import signal
 import statistics
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -241,22 +244,21 @@ def check_summary(receiver, points):
 
 
 def measure(labels, wire, pages, options, parent):
-    with tempfile.TemporaryDirectory(dir=parent) as folder:
+    with tempfile.TemporaryDirectory(dir=parent) as folder, contextlib.ExitStack() as stack:
         record = Record(os.path.join(folder, "points.txt"))
-        receiver = fedwave.Receiver(folder, "--json", "--strict")
+        receiver = stack.enter_context(fedwave.Receiver(folder, "--json", "--strict"))
         server = PageServer(options.page)
-        try:
-            config = config_text(receiver.address, server.address, wire, pages[0].text_bytes)
-            with fedwave.relay(write(folder, "relay.yaml", config), folder,
-                               "--log-level", "debug", "--log-format", "json") as relay:
-                cold, *warm = measure_scrapes(relay, record, server, pages, 1 + options.warm)
-                rss, peak = resident_bytes(relay.pid), relay.peak_memory_bytes()
-                server.give(None)  # lets go of the relay, which may be asking again
-            points = [len(pages[i % len(pages)].points) for i in range(1 + options.warm)]
-            check_summary(receiver, sum(points))
-        finally:
-            server.stop()
-            receiver.stop()
+        stack.callback(server.stop)
+        config = config_text(receiver.address, server.address, wire, pages[0].text_bytes)
+        relay = stack.enter_context(fedwave.relay(write(folder, "relay.yaml", config), folder,
+                                                  "--log-level", "debug", "--log-format", "json"))
+        stack.callback(server.give, None)  # a relay that waits for a page would end late
+        cold, *warm = measure_scrapes(relay, record, server, pages, 1 + options.warm)
+        rss, peak = resident_bytes(relay.pid), relay.peak_memory_bytes()
+        server.give(None)
+        require(relay.stop() == 0, f"the relay failed:\n{relay.output()}")
+        points = [len(pages[i % len(pages)].points) for i in range(1 + options.warm)]
+        check_summary(receiver, sum(points))
     median = statistics.median(warm)
     return Row(pages[0].series, labels, wire, points[0], pages[0].text_bytes, len(pages[0].body), cold,
                warm, median, median / pages[0].series * 1e9, rss, peak)
@@ -319,6 +321,7 @@ def main():
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that our processes end with us
     try:
         main()
     except (Wrong, AssertionError) as error:

@@ -2,6 +2,7 @@
 import os
 import re
 import subprocess
+import sys
 
 from support.processes import Server, accepts_connections
 
@@ -24,6 +25,22 @@ def run(*arguments, timeout_s=60, text_in="", env=None):
     """A command that ends by itself; a CompletedProcess with text output."""
     return subprocess.run([FEDWAVE, *arguments], input=text_in, capture_output=True,
                           encoding="utf-8", errors="backslashreplace", timeout=timeout_s, check=False, env=environment(env))
+
+
+# A process of its own, because what is measured of a child begins with its parent's size.
+_MEASURE = """import resource, subprocess, sys
+code = subprocess.run(sys.argv[2:], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                      timeout=float(sys.argv[1])).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
+
+
+def run_measured(*arguments, timeout_s):
+    """A command whose output does not matter: (exit code, peak memory in bytes, standard error)."""
+    done = subprocess.run([sys.executable, "-c", _MEASURE, str(timeout_s), FEDWAVE, *arguments],
+                          capture_output=True, text=True, check=False)
+    return done.returncode, int(done.stdout or 0) * 1024, done.stderr
 
 
 def relay(config_path, folder, *options, env=None, stdout=None):

@@ -37,9 +37,9 @@ class RecordingSink final : public sinks::Sink {
     const std::lock_guard lock(record_.mutex);
     if (record_.failures > 0) {
       --record_.failures;
-      return {SendOutcome::Retry, "not now"};
+      return {SendOutcome::Retry, "busy", "not now"};
     }
-    if (block.points == 13) return {SendOutcome::Refused, "never"};
+    if (block.points == 13) return {SendOutcome::Refused, "refused", "never"};
     record_.taken.push_back(block.points);
     record_.changed.notify_all();
     return {};
