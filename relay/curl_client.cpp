@@ -59,7 +59,7 @@ struct Transfer {
   const std::atomic<bool>* cancelled = nullptr;
   HttpHead head;
   bool head_delivered = false;
-  bool stopped_by_receiver = false;
+  const char* nonsense = nullptr;  // what is wrong with the answer's head
 };
 
 std::string_view header_value(std::string_view line, std::string_view name) {
@@ -74,10 +74,19 @@ std::string_view header_value(std::string_view line, std::string_view name) {
   return line.substr(first, last - first + 1);
 }
 
+// libcurl ignores a length that it cannot hold, and could then not tell a page that was cut.
+bool is_length(std::string_view text) {
+  return text.size() <= 18 && text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 std::size_t on_header(char* data, std::size_t size, std::size_t count, void* user) {
   auto& transfer = *static_cast<Transfer*>(user);
   const std::string_view line(data, size * count);
   if (line.starts_with("HTTP/")) transfer.head = {};  // a redirect's answer, or 100, came before
+  if (const auto v = header_value(line, "content-length"); !v.empty() && !is_length(v)) {
+    transfer.nonsense = "its Content-Length is not a number that can be right";
+    return 0;
+  }
   if (const auto v = header_value(line, "content-type"); !v.empty()) transfer.head.content_type = v;
   if (const auto v = header_value(line, "content-encoding"); !v.empty()) {
     transfer.head.content_encoding = v;
@@ -99,7 +108,6 @@ std::size_t on_write(char* data, std::size_t size, std::size_t count, void* user
   auto& transfer = *static_cast<Transfer*>(user);
   const std::string_view bytes(data, size * count);
   if (deliver_head(transfer) && transfer.receiver->on_body(bytes)) return bytes.size();
-  transfer.stopped_by_receiver = true;
   return 0;
 }
 
@@ -172,11 +180,6 @@ void CurlClient::set_common(const HttpRequest& request, Transfer& transfer) {
   curl_easy_setopt(easy_, CURLOPT_MAXREDIRS, kRedirectsMax);
   // "" keeps libcurl from taking a proxy from the environment, as the collector does when scraping.
   curl_easy_setopt(easy_, CURLOPT_PROXY, request.proxy_url.c_str());
-  if (!request.basic_username.empty()) {
-    curl_easy_setopt(easy_, CURLOPT_HTTPAUTH, CURLAUTH_BASIC);
-    curl_easy_setopt(easy_, CURLOPT_USERNAME, request.basic_username.c_str());
-    curl_easy_setopt(easy_, CURLOPT_PASSWORD, request.basic_password.c_str());
-  }
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, &transfer);
   curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, on_write);
@@ -263,6 +266,10 @@ Expected<HttpHead> CurlClient::perform(const HttpRequest& request, HttpReceiver&
   }
 
   const CURLcode code = curl_easy_perform(easy_);
+  if (transfer.nonsense != nullptr) {
+    return Error{ErrorCode::Truncated,
+                 std::string("the answer makes no sense: ") + transfer.nonsense};
+  }
   if (code != CURLE_OK) return failure(code, request);
   if (!deliver_head(transfer)) return Error{ErrorCode::Cancelled, "the reader stopped"};
   return transfer.head;

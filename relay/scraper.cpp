@@ -15,8 +15,6 @@ using base::Error;
 using base::ErrorCode;
 using base::Expected;
 
-constexpr std::size_t kErrorTextBytes = 300;
-
 std::string instance_of(const config::Source& source, const std::string& address) {
   if (address.empty()) return {};
   const auto parts = split_url(source.url);
@@ -65,6 +63,12 @@ const char* status_advice(int status) {
   }
 }
 
+// What the configuration says itself beats the file.
+Expected<std::string> value_or_file(const config::Secret& value, base::WatchedFile& file) {
+  if (!value.empty() || file.path().empty()) return value.value;
+  return file.content();
+}
+
 }  // namespace
 
 std::vector<std::string> scrape_addresses(const config::Source& source) {
@@ -82,8 +86,8 @@ std::vector<std::string> scrape_addresses(const config::Source& source) {
 // Takes the answer as it arrives: refuses what is not a page, inflates, feeds the transform.
 class Target::Body final : public base::HttpReceiver {
  public:
-  Body(Transform& transform, base::GzipInflater& inflater)
-      : transform_(transform), inflater_(inflater) {}
+  Body(Transform& transform, base::GzipInflater& inflater, const std::vector<std::string>& secrets)
+      : transform_(transform), inflater_(inflater), secrets_(secrets) {}
 
   bool on_head(const base::HttpHead& head) override {
     status_ = head.status;
@@ -102,8 +106,7 @@ class Target::Body final : public base::HttpReceiver {
 
   bool on_body(std::string_view bytes) override {
     if (status_ != 200) {
-      error_text_.append(
-          bytes.substr(0, kErrorTextBytes - std::min(kErrorTextBytes, error_text_.size())));
+      answer_.append(bytes);
       return true;
     }
     received_ = received_ || !bytes.empty();
@@ -132,16 +135,9 @@ class Target::Body final : public base::HttpReceiver {
   }
 
  private:
-  // The first line of the answer, or the title where it is a web page.
   std::string quoted_answer() const {
-    std::string_view text = error_text_;
-    if (text.starts_with('<')) {
-      const auto title = text.find("<title>");
-      text = title == std::string_view::npos ? "" : text.substr(title + 7);
-      text = text.substr(0, text.find('<'));
-    }
-    text = text.substr(0, text.find_first_of("\r\n"));
-    return text.empty() ? std::string() : " (\"" + base::printable(text) + "\")";
+    const std::string line = answer_.first_line(secrets_);
+    return line.empty() ? std::string() : " (\"" + line + "\")";
   }
 
   Transform& transform_;
@@ -150,7 +146,8 @@ class Target::Body final : public base::HttpReceiver {
   bool is_gzip_ = false;
   bool received_ = false;
   std::optional<Error> problem_;
-  std::string error_text_;
+  base::AnswerExcerpt answer_;  // of another status than 200
+  const std::vector<std::string>& secrets_;
 };
 
 Target::Target(const config::Config& config, const config::Source& source, std::string address,
@@ -172,21 +169,22 @@ Expected<base::HttpRequest> Target::make_request(const std::atomic<bool>* cancel
   request.headers = {"Accept: text/plain;version=0.0.4", "Accept-Encoding: gzip",
                      std::string("User-Agent: fedwave/") + kVersion,
                      "X-Prometheus-Scrape-Timeout-Seconds: " + decimal_seconds(source_.timeout_ms)};
-  for (const auto& [name, value] : http.headers)
-    request.headers.push_back(name + ": " + value.value);
-  std::string token = http.bearer_token.value;
-  if (token.empty() && !http.bearer_token_file.empty()) {
-    auto content = bearer_token_file_.content();
-    if (!content) return content.error();
-    token = std::move(*content);
+  secrets_.clear();
+  const auto add_secret = [&](const std::string& header, const std::string& secret) {
+    request.headers.push_back(header + secret);
+    secrets_.push_back(secret);
+  };
+  for (const auto& [name, value] : http.headers) add_secret(name + ": ", value.value);
+  if (!http.bearer_token.empty() || !http.bearer_token_file.empty()) {
+    const auto token = value_or_file(http.bearer_token, bearer_token_file_);
+    if (!token) return token.error();
+    add_secret("Authorization: Bearer ", *token);
   }
-  if (!token.empty()) request.headers.push_back("Authorization: Bearer " + token);
-  request.basic_username = http.basic_username;
-  request.basic_password = http.basic_password.value;
-  if (!http.basic_password_file.empty()) {
-    auto content = password_file_.content();
-    if (!content) return content.error();
-    request.basic_password = std::move(*content);
+  if (!http.basic_username.empty()) {
+    const auto password = value_or_file(http.basic_password, password_file_);
+    if (!password) return password.error();
+    secrets_.push_back(*password);
+    add_secret("Authorization: Basic ", base::base64(http.basic_username + ":" + *password));
   }
   request.proxy_url = http.proxy_url.value;
   request.connect_address = address_;
@@ -210,7 +208,7 @@ ScrapeResult Target::scrape(const std::vector<sinks::BlockWriter*>& writers,
     error = request.error();
     counts = transform_.finish(false);
   } else {
-    Body body(transform_, inflater_);
+    Body body(transform_, inflater_, secrets_);
     const auto transfer = client_->perform(*request, body);
     const bool complete = !body.verdict(transfer, transform_);
     counts = transform_.finish(complete);

@@ -60,6 +60,7 @@ class Target {
   base::GzipInflater inflater_;
   base::WatchedFile bearer_token_file_;
   base::WatchedFile password_file_;
+  std::vector<std::string> secrets_;  // that the request in hand carries
 };
 
 }  // namespace fedwave::relay

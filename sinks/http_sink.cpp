@@ -8,7 +8,6 @@
 namespace fedwave::sinks {
 namespace {
 
-constexpr std::size_t kAnswerBytesKept = 300;
 constexpr std::int64_t kRetryAfterMaxMs = 300'000;
 
 // Keeps the beginning of the answer: it says why a request was refused.
@@ -16,10 +15,10 @@ class AnswerText final : public base::HttpReceiver {
  public:
   bool on_head(const base::HttpHead&) override { return true; }
   bool on_body(std::string_view bytes) override {
-    text.append(bytes.substr(0, kAnswerBytesKept - std::min(kAnswerBytesKept, text.size())));
+    excerpt.append(bytes);
     return true;
   }
-  std::string text;
+  base::AnswerExcerpt excerpt;
 };
 
 // What each status means for a block: the table is in docs/configuration.md, "Delivery".
@@ -59,7 +58,7 @@ std::int64_t retry_after_ms(const std::string& header) {
 
 std::string describe(int status, const std::string& answer) {
   std::string text = "HTTP " + std::to_string(status);
-  if (!answer.empty()) text += " \"" + base::printable(answer) + "\"";
+  if (!answer.empty()) text += " \"" + answer + "\"";
   if (const char* advice = advice_for(status); *advice != '\0') text += std::string("; ") + advice;
   return text;
 }
@@ -99,7 +98,8 @@ SendResult HttpSink::send(const Block& block) {
   if (!head) return retry(head.error());
   const SendOutcome outcome = outcome_of(head->status);
   if (outcome == SendOutcome::Accepted) return {};
-  return {outcome, "http_" + std::to_string(head->status), describe(head->status, answer.text),
+  return {outcome, "http_" + std::to_string(head->status),
+          describe(head->status, answer.excerpt.first_line({&*secret, 1})),
           retry_after_ms(head->retry_after)};
 }
 

@@ -68,7 +68,14 @@ constexpr std::array<std::string_view, 25> kSpaces = {" ",
                                                       "\xE2\x81\x9F",
                                                       "\xE3\x80\x80"};
 
+bool is_visible_ascii(char c) {
+  return c > 0x20 && c < 0x7F;
+}
+
 std::string_view trim(std::string_view text) {
+  // Nearly every value: measured to be half of the time of a first scrape without this.
+  if (text.empty() || (is_visible_ascii(text.front()) && is_visible_ascii(text.back())))
+    return text;
   const auto find_space = [](auto at_edge) {
     const auto* found = std::find_if(kSpaces.begin(), kSpaces.end(), at_edge);
     return found == kSpaces.end() ? std::size_t{0} : found->size();
@@ -181,8 +188,11 @@ std::vector<Tag> clean_tags_of(const Point& point, const LineLimits& limits,
   for (const auto& [key, value] : point.tags) {
     if (auto tag = clean_tag(key, value, limits, repairs)) tags.push_back(*std::move(tag));
   }
-  std::stable_sort(tags.begin(), tags.end(),
-                   [](const Tag& a, const Tag& b) { return a.key < b.key; });
+  // They come in the order of their keys, unless sanitising has changed one.
+  const auto by_key = [](const Tag& a, const Tag& b) { return a.key < b.key; };
+  if (!std::is_sorted(tags.begin(), tags.end(), by_key)) {
+    std::stable_sort(tags.begin(), tags.end(), by_key);
+  }
   const auto same_key = [](const Tag& a, const Tag& b) { return a.key == b.key; };
   const auto collided = std::unique(tags.begin(), tags.end(), same_key);
   count(repairs, Repair::TagKeyCollision, static_cast<std::size_t>(tags.end() - collided));

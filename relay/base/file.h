@@ -26,6 +26,7 @@ class WatchedFile {
  public:
   explicit WatchedFile(std::string path) : path_(std::move(path)) {}
   Expected<std::string> content();
+  [[nodiscard]] const std::string& path() const { return path_; }
 
  private:
   std::string path_;

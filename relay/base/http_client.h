@@ -28,8 +28,6 @@ struct HttpRequest {
   bool is_post = false;
   std::string_view body;             // borrowed until the request ends
   std::vector<std::string> headers;  // "Name: value"
-  std::string basic_username;
-  std::string basic_password;
   std::string proxy_url;
   // Connects to this address instead of what the name in the URL resolves to; Host header and TLS
   // name stay those of the URL. Empty: as the name resolves.

@@ -29,6 +29,10 @@ std::size_t character_length(std::string_view text) {
   return length;
 }
 
+// More is kept than shown: a secret that is cut at the end of what is kept is not shown either.
+constexpr std::size_t kAnswerBytesKept = 4096;
+constexpr std::size_t kAnswerBytesShown = 300;
+
 }  // namespace
 
 std::string printable(std::string_view text) {
@@ -54,6 +58,40 @@ std::string lower(std::string_view text) {
     return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   });
   return out;
+}
+
+std::string base64(std::string_view bytes) {
+  constexpr const char* kDigits =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string out;
+  for (; !bytes.empty(); bytes.remove_prefix(std::min<std::size_t>(3, bytes.size()))) {
+    unsigned group = 0;
+    for (std::size_t i = 0; i < 3; ++i) {
+      group = group << 8 | (i < bytes.size() ? static_cast<unsigned char>(bytes[i]) : 0u);
+    }
+    for (std::size_t i = 0; i < 4; ++i) {
+      out += i <= bytes.size() ? kDigits[group >> (18 - 6 * i) & 63] : '=';
+    }
+  }
+  return out;
+}
+
+void AnswerExcerpt::append(std::string_view bytes) {
+  text_.append(bytes.substr(0, kAnswerBytesKept - std::min(kAnswerBytesKept, text_.size())));
+}
+
+std::string AnswerExcerpt::first_line(std::span<const std::string> secrets) const {
+  for (const std::string& secret : secrets) {
+    if (!secret.empty() && text_.find(secret) != std::string::npos) return {};
+  }
+  std::string_view shown = text_;
+  if (shown.starts_with('<')) {
+    const auto title = shown.find("<title>");
+    shown = title == std::string_view::npos ? "" : shown.substr(title + 7);
+    shown = shown.substr(0, shown.find('<'));
+  }
+  shown = shown.substr(0, shown.find_first_of("\r\n"));
+  return printable(shown.substr(0, kAnswerBytesShown));
 }
 
 }  // namespace fedwave::base

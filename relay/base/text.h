@@ -1,6 +1,9 @@
-// Text from outside made fit to be shown: in a log, an error, a terminal. Pure functions, any thread.
+// Text from outside made fit to be shown: in a log, an error, a terminal. Pure functions, any
+// thread.
 #pragma once
 
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -11,5 +14,20 @@ std::string printable(std::string_view text);
 
 // ASCII only; what HTTP's header names and values need.
 std::string lower(std::string_view text);
+
+std::string base64(std::string_view bytes);
+
+// The beginning of what a server answered, to be quoted in an error: kept while it arrives, and
+// shown only when it does not repeat a secret that it was sent.
+class AnswerExcerpt {
+ public:
+  void append(std::string_view bytes);
+  // The first line (of a web page: its title), printable and short; empty when there is nothing to
+  // show.
+  [[nodiscard]] std::string first_line(std::span<const std::string> secrets) const;
+
+ private:
+  std::string text_;
+};
 
 }  // namespace fedwave::base

@@ -39,6 +39,7 @@ sources:
       interval: 30
 """
 BAD_PLACES = [(2, 1), (4, 17), (7, 10), (9, 17)]  # of the four mistakes in it
+STDOUT_CONFIG = "sinks: [{type: stdout}]\nsources:\n  prometheus_sources:\n"
 TWO_OF_EACH = """\
 sinks:
 - {name: left, proxyAddress: 'a:2878', prefix: l}
@@ -83,8 +84,10 @@ class UsageTest(unittest.TestCase):
                 (("dump", "--bogus"), "--bogus"),
                 (("dump",), "--config"),
                 (("dump", "--url"), "--url"),
-                (("dump", "--url", "http://x/", "--config", "x.yaml"), "--url.*--config|--config.*--url"),
-                (("dump", "--url", "http://x/", "--input", "x.prom"), "--url.*--input|--input.*--url"),
+                (("dump", "--url", "http://x/", "--config", "x.yaml"),
+                 "--url.*--config|--config.*--url"),
+                (("dump", "--url", "http://x/", "--input", "x.prom"),
+                 "--url.*--input|--input.*--url"),
                 (("dump", "--url", "prometheus:9090"), "http"),
                 (("dump", "--input", "-", "--format", "xml"), "xml.*json"),
                 (("dump", "--input", "-", "--interval", "5"), "--interval.*5s|5s.*--interval"),
@@ -113,8 +116,8 @@ class CheckTest(FedwaveCase):
         self.assertEqual((done.returncode, done.stderr), (OK, ""))
         self.assertEqual(done.stdout, f"{path}: valid: 1 source, 1 sink\n")
 
-    def assert_every_problem_is_placed(self, text, path, places):
-        found = re.findall(rf"(?m)^{re.escape(path)}:(\d+):(\d+): error: \S.*$", text)
+    def assert_every_problem_is_placed(self, text, path, places, before=""):
+        found = re.findall(rf"(?m)^{before}{re.escape(path)}:(\d+):(\d+): error: \S.*$", text)
         self.assertEqual([(int(line), int(column)) for line, column in found], places, text)
 
     def test_every_problem_of_a_bad_file_comes_with_its_place(self):
@@ -127,18 +130,20 @@ class CheckTest(FedwaveCase):
 
     def test_dump_and_run_refuse_a_bad_file_in_the_same_words(self):
         path = self.write("bad.yaml", BAD_CONFIG)
-        for command in ("dump", "run"):
+        # What `run` says is a log, and its lines begin as those of a log do.
+        for command, before in (("dump", ""), ("run", r"\S+Z error +")):
             with self.subTest(command=command):
                 done = fedwave.run(command, "--config", path)
                 self.assertEqual((done.returncode, done.stdout), (USAGE, ""))
-                self.assert_every_problem_is_placed(done.stderr, path, BAD_PLACES)
+                self.assert_every_problem_is_placed(done.stderr, path, BAD_PLACES, before)
 
     def test_a_warning_is_told_and_changes_nothing(self):
         path = self.write("warned.yaml", GOOD_CONFIG.replace(
             "\nsources:\n", "\nsources:\n  kubernetes_source:\n    prefix: kubernetes.\n"))
         done = self.check(path)
         self.assertEqual(done.returncode, OK)
-        self.assertRegex(done.stderr, rf"\A{re.escape(path)}:4:3: warning: .*kubernetes_source.*\n\Z")
+        self.assertRegex(done.stderr,
+                         rf"\A{re.escape(path)}:4:3: warning: .*kubernetes_source.*\n\Z")
         self.assertEqual(done.stdout, f"{path}: valid: 1 source, 1 sink; 1 warning\n")
 
     def test_a_config_map_is_read_and_its_problems_have_the_manifests_places(self):
@@ -348,7 +353,8 @@ class DumpUrlTest(FedwaveCase):
         done = self.dump(web.page(page, content_type="text/html; charset=utf-8"))
         self.assert_unreadable(done, r"text/html.*not metrics")
         # Also where the server does not say that it is one.
-        self.assertEqual(self.dump(web.page(page, content_type="text/plain")).returncode, UNREADABLE)
+        done = self.dump(web.page(page, content_type="text/plain"))
+        self.assertEqual(done.returncode, UNREADABLE)
 
     def test_other_formats_are_refused_by_name(self):
         for content_type, said in (("application/json", "JSON"),
@@ -395,8 +401,7 @@ class DumpUrlTest(FedwaveCase):
     def test_a_redirect_is_followed_unless_the_configuration_says_no(self):
         self.server.answers["/there"] = web.page(PAGE)
         self.assert_dumped(self.dump(web.redirect("/there")))
-        config = self.write("stay.yaml", "sinks: [{type: stdout}]\nsources:\n  prometheus_sources:\n"
-                            f"  - url: {self.server.url('/metrics')}\n"
+        config = self.write("stay.yaml", STDOUT_CONFIG + f"  - url: {self.server.url('/metrics')}\n"
                             "    httpConfig: {follow_redirects: false}\n")
         self.assert_unreadable(fedwave.run("dump", "--config", config), r"status 302\b")
         self.assertEqual(len(self.server.requests("/there")), 1)
@@ -404,8 +409,7 @@ class DumpUrlTest(FedwaveCase):
     def test_one_source_that_fails_does_not_keep_the_others_from_being_dumped(self):
         self.server.answers.update({"/good": web.page(PAGE), "/bad": web.status(500)})
         sources = "".join(f"  - url: {self.server.url(path)}\n" for path in ("/bad", "/good"))
-        config = self.write("both.yaml", "sinks: [{type: stdout}]\nsources:\n  prometheus_sources:\n" +
-                            sources)
+        config = self.write("both.yaml", STDOUT_CONFIG + sources)
         self.assert_unreadable(fedwave.run("dump", "--config", config), r"/bad.*500", PAGE_NAMES)
 
     def test_what_a_server_says_cannot_reach_into_the_terminal(self):
@@ -437,6 +441,14 @@ class ReceiveTest(FedwaveCase):
         done = fedwave.run("receive", "--listen", server.address)
         self.assertEqual((done.returncode, done.stdout), (USAGE, ""))
         self.assertRegex(done.stderr, rf"{server.port}.*in use|in use.*{server.port}")
+
+
+class DemoTest(unittest.TestCase):
+    def test_it_ends_by_itself_and_sums_up(self):
+        done = fedwave.run("demo", "--for", "2s", "--interval", "1s")
+        self.assertEqual(done.returncode, OK, done.stderr)
+        self.assertRegex(done.stdout,
+                         r"(?m)^[1-9]\d* points received, [1-9]\d* metrics, 0 rejected$")
 
 
 if __name__ == "__main__":

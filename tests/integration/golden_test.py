@@ -1,8 +1,8 @@
 """What the Wavefront Collector for Kubernetes sent for a page, fedwave sends as well.
 
 Every folder of tests/data/golden holds a configuration, one or two consecutive scrapes of what
-every source answers, and the collector's lines. The one deviation is in 03-all-types, whose infinite
-value no Wavefront takes.
+every source answers, and the collector's lines. The one deviation is in 03-all-types, whose
+infinite value no Wavefront takes.
 """
 import json
 import os
@@ -28,8 +28,8 @@ def text_of(pair, name):
 
 
 def scrapes_of(pair):
-    names = sorted(name for name in os.listdir(os.path.join(GOLDEN, pair)) if name.endswith(".prom"))
-    return [text_of(pair, name) for name in names]
+    names = sorted(os.listdir(os.path.join(GOLDEN, pair)))
+    return [text_of(pair, name) for name in names if name.endswith(".prom")]
 
 
 def expected(pair):

@@ -60,7 +60,8 @@ class HostileSourcesTest(RelayCase):
              *(source_of(self.server, path, "3s", f", prefix: '{path[1:]}.'") for path in GOOD)]),
             "--log-format", "json", "--log-level", "debug")
         arrived = self.good_points(receiver)
-        self.wait_for(relay, lambda: self.scrapes(relay) >= set(HOSTILE), "a scrape of everything", 60)
+        self.wait_for(relay, lambda: self.scrapes(relay) >= set(HOSTILE),
+                      "a scrape of everything", 60)
         arrived = self.wait_for_more(relay, receiver, arrived)
         before = {name: len(self.server.requests(path_of(name))) for name in HOSTILE}
         self.wait_for(relay, lambda: all(
@@ -112,8 +113,9 @@ class HostileDumpTest(RelayCase):
     def dump(self, answer):
         """(exit code, peak memory in bytes, standard error)"""
         self.server.answers["/hostile"] = answer
-        path = self.write("dump.yaml", config(["{type: stdout}"], [
-            f"{{url: '{self.server.url('/hostile')}', collection: {{timeout: {DUMP_TIMEOUT_S}s}}}}"]))
+        source = (f"{{url: '{self.server.url('/hostile')}', "
+                  f"collection: {{timeout: {DUMP_TIMEOUT_S}s}}}}")
+        path = self.write("dump.yaml", config(["{type: stdout}"], [source]))
         return fedwave.run_measured("dump", "--config", path, timeout_s=4 * DUMP_TIMEOUT_S)
 
     def assert_bounded(self, answer, said):

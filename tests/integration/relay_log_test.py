@@ -4,12 +4,13 @@ import subprocess
 import time
 import unittest
 
-from support import web
+from support import fedwave, web
 from support.processes import free_port
 from support.relay_case import OK, RelayCase, Ticks, config, source_of
 from support.web import WebServer
 
 DISTRIBUTION = "!M "
+USAGE = 1
 LEVELS = {"debug", "info", "warning", "error"}
 
 
@@ -26,12 +27,27 @@ class LogTest(RelayCase):
         with open(relay.output_path, "rb") as file:
             lines = file.read().splitlines()
         self.assertGreater(len(lines), 5)
+        self.assert_json_log(lines)
+
+    def test_the_problems_of_a_configuration_are_events_too(self):
+        path = self.write("bad.yaml", config(["{proxyAdress: 'a:1'}"],
+                                             ["{url: 'http://a/m', x: 1}"]))
+        done = fedwave.run("run", "--config", path, "--log-format", "json")
+        self.assertEqual(done.returncode, USAGE)
+        events = self.assert_json_log(done.stderr.encode().splitlines())
+        for place in (f"{path}:2:", f"{path}:5:"):
+            self.assertTrue(any(place in str(event) for event in events), events)
+
+    def assert_json_log(self, lines):
+        events = []
         for line in lines:
             with self.subTest(line=line):
                 event = json.loads(line.decode())
                 self.assertRegex(event["time"], r"\A\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z")
                 self.assertIn(event["level"], LEVELS)
                 self.assertTrue(event["message"])
+                events.append(event)
+        return events
 
     def told(self, relay, message, *, source=None):
         return [event for event in self.events(relay, message)
@@ -44,8 +60,8 @@ class LogTest(RelayCase):
     def test_a_source_that_is_down_is_told_once_and_once_more_when_it_is_back(self):
         port = free_port()
         relay = self.relay(config(["{type: stdout}"], [
-            f"{{name: absent, url: 'http://127.0.0.1:{port}/metrics', collection: {{interval: 1s}}}}"]),
-            "--log-format", "json", "--log-level", "debug")
+            f"{{name: absent, url: 'http://127.0.0.1:{port}/metrics'}}"],
+            "defaultCollectionInterval: 1s"), "--log-format", "json", "--log-level", "debug")
         self.wait_for_scrapes(relay, "absent", 4)
         server = WebServer({"/metrics": self.ticks}, port)
         self.addCleanup(server.stop)
@@ -57,7 +73,8 @@ class LogTest(RelayCase):
         told = [event["message"] for event in self.events(relay)
                 if event["message"] in ("scrape failed", "scraping again")]
         self.assertEqual(told, ["scrape failed", "scraping again", "scrape failed"])
-        self.assertEqual({event["level"] for event in self.told(relay, "scrape failed")}, {"warning"})
+        levels = {event["level"] for event in self.told(relay, "scrape failed")}
+        self.assertEqual(levels, {"warning"})
 
     def test_a_source_that_never_answers_is_told_once(self):
         self.server.answers["/hangs"] = web.nothing

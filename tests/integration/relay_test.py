@@ -44,14 +44,16 @@ class RequestTest(RelayCase):
 
     def test_basic_auth_is_sent_at_once_also_when_it_stands_in_the_url(self):
         expected = "Basic " + base64.b64encode("jo:pä:ss".encode()).decode()
-        for request in self.run_for(", httpConfig: {basic_auth: {username: jo, password: 'pä:ss'}}"):
+        more = ", httpConfig: {basic_auth: {username: jo, password: 'pä:ss'}}"
+        for request in self.run_for(more):
             self.assertEqual(request.headers["authorization"], expected)
         before = len(self.server.requests("/metrics"))
         url = self.server.url("/metrics").replace("//", "//jo:p%C3%A4%3Ass@")
         relay = self.relay(config(["{type: stdout}"], [f"{{url: '{url}'}}"]))
         self.wait_for_ticks(relay, 1)
         self.stop_well(relay)
-        self.assertEqual(self.server.requests("/metrics")[before].headers["authorization"], expected)
+        request = self.server.requests("/metrics")[before]
+        self.assertEqual(request.headers["authorization"], expected)
 
     def test_a_bearer_token_is_sent(self):
         for request in self.run_for(", httpConfig: {bearer_token: abc123}"):
@@ -118,7 +120,7 @@ class DeliveryTest(RelayCase):
     def test_every_sink_has_its_own_prefix_tags_and_filters(self):
         self.server.answers["/metrics"] = web.page(
             'kept{own="1",shed="x"} 1\nother{own="2",team="labelled"} 2\n')
-        left, right = self.receiver("--strict", name="left"), self.receiver("--strict", name="right")
+        left, right = (self.receiver("--strict", name=name) for name in ("left", "right"))
         with open(os.path.join(self.folder, "points"), "wb") as file:
             relay = self.relay(config([
                 f"{{proxyAddress: '{left.address}', prefix: left, tags: {{team: a}}, "
@@ -136,7 +138,8 @@ class DeliveryTest(RelayCase):
         self.assertEqual(shown(left.lines()), [
             ("left.kept.value", [("cluster", "c"), ("own", "1"), ("shed", "x"), ("team", "a")])])
         self.assertEqual(shown(right.lines()), [
-            ("right.mesh.kept.value", [("team", "b")]), ("right.mesh.other.value", [("team", "b")])])
+            ("right.mesh.kept.value", [("team", "b")]),
+            ("right.mesh.other.value", [("team", "b")])])
         self.assertEqual(shown(self.read("points").splitlines()), [
             ("kept.value", [("cluster", "c"), ("own", "1"), ("shed", "x")]),
             ("other.value", [("cluster", "c"), ("own", "2"), ("team", "labelled")])])
@@ -175,8 +178,9 @@ class DeliveryTest(RelayCase):
         token = "right-4f1d"
         receiver = self.receiver("--mode", "direct", "--token", token, "--strict")
         token_file = self.write("token", "wrong-77ab\n")
-        relay = self.relay(config([f"{{server: 'http://{receiver.address}', tokenFile: {token_file}}}"],
-                                  [source_of(self.server)]))
+        relay = self.relay(config(
+            [f"{{server: 'http://{receiver.address}', tokenFile: {token_file}}}"],
+            [source_of(self.server)]))
         self.wait_for(relay, lambda: "401" in relay.output(), "the refusal")
         self.wait_for_ticks(relay, 3)
         self.assertEqual(receiver.lines(), [])

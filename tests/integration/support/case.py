@@ -40,8 +40,9 @@ class FedwaveCase(unittest.TestCase):
         return receiver
 
     def relay(self, config, *options, **keywords):
-        """`fedwave run` with a configuration given as text."""
-        relay = fedwave.relay(self.write("relay.yaml", config), self.folder, *options, **keywords)
+        """`fedwave run` with a configuration given as text, and a log of its own."""
+        folder = tempfile.mkdtemp(prefix="relay-", dir=self.folder)
+        relay = fedwave.relay(self.write("relay.yaml", config), folder, *options, **keywords)
         self.addCleanup(relay.stop)
         return relay
 

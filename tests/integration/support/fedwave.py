@@ -12,7 +12,8 @@ SOURCE_ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."
 
 def has_sanitizers():
     """Whether the binary was built with sanitizers, which need memory and time of their own."""
-    with open(os.path.join(os.environ["FEDWAVE_BUILD"], "CMakeCache.txt"), encoding="utf-8") as file:
+    cache = os.path.join(os.environ["FEDWAVE_BUILD"], "CMakeCache.txt")
+    with open(cache, encoding="utf-8") as file:
         return re.search(r"^FEDWAVE_SANITIZE:\w+=\S", file.read(), re.MULTILINE) is not None
 
 
@@ -24,7 +25,8 @@ def environment(variables):
 def run(*arguments, timeout_s=60, text_in="", env=None):
     """A command that ends by itself; a CompletedProcess with text output."""
     return subprocess.run([FEDWAVE, *arguments], input=text_in, capture_output=True,
-                          encoding="utf-8", errors="backslashreplace", timeout=timeout_s, check=False, env=environment(env))
+                          encoding="utf-8", errors="backslashreplace", timeout=timeout_s,
+                          check=False, env=environment(env))
 
 
 # A process of its own, because what is measured of a child begins with its parent's size.

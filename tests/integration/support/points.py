@@ -57,7 +57,7 @@ def normalised(lines):
         if line.startswith("!M"):
             match = _DISTRIBUTION.fullmatch(line)
             numbers = match[3].split()
-            centroids = sorted(f"{count} {mean}" for count, mean in zip(numbers[::2], numbers[1::2]))
+            centroids = sorted(map(" ".join, zip(numbers[::2], numbers[1::2])))
             return " ".join([match[1], *centroids, match[4], *_sorted_tags(match[7])])
         match = _LINE.fullmatch(line)
         if not match:

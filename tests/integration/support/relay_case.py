@@ -29,7 +29,8 @@ class Ticks:
 
     def __call__(self, exchange):
         self.count += 1
-        web.page(f"ticks {self.count} {(self._first_s + self.count) * 1000}\n{self._more}")(exchange)
+        timestamp_ms = (self._first_s + self.count) * 1000
+        web.page(f"ticks {self.count} {timestamp_ms}\n{self._more}")(exchange)
 
     def seen_in(self, lines):
         return [int(point.value) for point in map(parse, lines) if point.name == "ticks.value"]
@@ -50,6 +51,7 @@ class RelayCase(FedwaveCase):
 
     def assert_all_ticks(self, lines):
         """Nothing was lost; duplicates would be the same line again."""
-        self.assertEqual(sorted(set(self.ticks.seen_in(lines))), list(range(1, self.ticks.count + 1)))
+        seen = sorted(set(self.ticks.seen_in(lines)))
+        self.assertEqual(seen, list(range(1, self.ticks.count + 1)))
         points = {(point.name, point.timestamp) for point in map(parse, lines)}
         self.assertEqual(len(points), len(set(lines)))

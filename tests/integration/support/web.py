@@ -142,8 +142,9 @@ class WebServer:
     def _serve(self, connection, number):
         try:
             received = connection.makefile("rb")
-            while (request := _read_request(received, number)) and self._answer(request, connection):
-                pass
+            while request := _read_request(received, number):
+                if not self._answer(request, connection):
+                    break
         except OSError:
             pass  # the asker has left
         finally:

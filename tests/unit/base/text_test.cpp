@@ -27,3 +27,34 @@ TEST_CASE("what is shown has no control characters and is valid UTF-8") {
 TEST_CASE("lower leaves everything but ASCII letters alone") {
   CHECK(base::lower("Content-TYPE: \xc3\x84") == "content-type: \xc3\x84");
 }
+
+TEST_CASE("base64 as the RFC has it") {
+  const std::pair<const char*, const char*> rows[] = {
+      {"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
+      {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe\xfd", "//79"}};
+  for (const auto& [bytes, text] : rows) CHECK(base::base64(bytes) == text);
+}
+
+TEST_CASE("an answer is quoted by its first line or its title, never with a secret in it") {
+  struct Row {
+    std::string answer, shown;
+  };
+  const Row rows[] = {
+      {"", ""},
+      {"bad matcher\nmore", "bad matcher"},
+      {"<html><head><title>400 No certificate</title></head>", "400 No certificate"},
+      {"<html>nothing", ""},
+      {"you sent s3cret!", ""},
+      {"fine\n" + std::string(1000, ' ') + "s3cret", ""},
+      {std::string(1000, 'x'), std::string(300, 'x')},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.answer);
+    base::AnswerExcerpt excerpt;
+    for (const char c : row.answer) excerpt.append({&c, 1});
+    CHECK(excerpt.first_line(std::vector<std::string>{"", "s3cret"}) == row.shown);
+  }
+  base::AnswerExcerpt cut;
+  cut.append(std::string(4093, 'x') + "s3cret");
+  CHECK(cut.first_line(std::vector<std::string>{"s3cret"}) == std::string(300, 'x'));
+}
