@@ -10,6 +10,7 @@
 #include "relay/commands/exit_code.h"
 #include "relay/commands/malformed_text.h"
 #include "relay/commands/point_printer.h"
+#include "relay/count_text.h"
 #include "relay/curl_client.h"
 #include "relay/scraper.h"
 #include "sinks/block_writer.h"
@@ -123,10 +124,18 @@ void Dump::note(const config::Source& source, const std::string& where,
   const SinkCounts& sink = counts.by_sink.front();
   if (counts.read == 0) {
     std::cerr << place << " is empty: no match[] in the URL, or nothing matches it\n";
-  } else if (sink.written + sink.converted == 0) {
+    return;
+  }
+  if (sink.written + sink.converted == 0) {
     std::cerr << place << ": none of " << counts.read << " samples is left: " << sink.filtered()
               << " dropped by filters, " << sink.repeated << " repeated, " << sink.rejected()
               << " rejected\n";
+  }
+  if (const std::string reasons = rejected_text(sink); !reasons.empty()) {
+    std::cerr << place << ": samples that cannot be sent: " << reasons << '\n';
+  }
+  if (const std::string repairs = repaired_text(counts); !repairs.empty()) {
+    std::cerr << place << ": repaired: " << repairs << '\n';
   }
 }
 

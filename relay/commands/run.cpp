@@ -6,6 +6,7 @@
 #include "config/load.h"
 #include "relay/base/log.h"
 #include "relay/commands/exit_code.h"
+#include "relay/count_text.h"
 #include "relay/curl_client.h"
 #include "relay/stop_signal.h"
 #include "relay/version.h"
@@ -24,7 +25,9 @@ void log_source(const SourceFigures& source, const std::vector<SinkFigures>& sin
              {"missed", source.missed},
              {"lines", source.counts.lines},
              {"malformed", source.counts.malformed_total()},
-             {"read", source.counts.read}});
+             {"malformed_by", malformed_text(source.counts)},
+             {"read", source.counts.read},
+             {"repaired", repaired_text(source.counts)}});
   for (std::size_t i = 0; i < sinks.size(); ++i) {
     const SinkCounts& counts = source.counts.by_sink[i];
     base::log(LogLevel::Info, "what became of the samples",
@@ -32,8 +35,10 @@ void log_source(const SourceFigures& source, const std::vector<SinkFigures>& sin
                {"sink", sinks[i].name},
                {"read", source.counts.read},
                {"filtered", counts.filtered()},
+               {"filtered_by", filtered_text(counts)},
                {"repeated", counts.repeated},
                {"rejected", counts.rejected()},
+               {"rejected_by", rejected_text(counts)},
                {"converted", counts.converted},
                {"written", counts.written},
                {"distributions", counts.distributions}});
