@@ -70,7 +70,9 @@ struct HttpOptions {
   Secret basic_password;
   std::string basic_password_file;
   std::map<std::string, Secret> headers;
-  Secret proxy_url;  // may carry user:password
+  std::string proxy_url;  // without the credentials, which stand below
+  std::string proxy_username;
+  Secret proxy_password;
   bool follow_redirects = true;
   Tls tls;
 };
@@ -134,7 +136,9 @@ struct Sink {
   bool gzip = true;
   std::int64_t request_timeout_ms = 20'000;
   std::int64_t connect_timeout_ms = 5'000;
-  Secret proxy_url;  // may carry user:password
+  std::string proxy_url;  // as in HttpOptions
+  std::string proxy_username;
+  Secret proxy_password;
   Tls tls;
   Position where;
 };
@@ -142,7 +146,6 @@ struct Sink {
 struct Config {
   std::string file;
   std::string cluster_name = "k8s-cluster";
-  std::int64_t flush_interval_ms = 30'000;
   std::int64_t shutdown_grace_ms = 20'000;
   GlobCompat glob_compat = GlobCompat::Documented;
   std::vector<Source> sources;

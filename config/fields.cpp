@@ -127,7 +127,7 @@ std::vector<Node::Entry> merged_entries(const Node& map, Problems& problems) {
       merged.push_back(entry);
     } else {
       problems.error(
-          key.where, "duplicate key " + in_quotes(key.text),
+          key.where, "duplicate key " + key_in_quotes(key.text),
           "it is already on line " + std::to_string(place->second.line) + "; keep one of the two");
     }
   }
@@ -324,15 +324,18 @@ void Fields::done() {
     if (problems_.full()) return;
     const std::string& key = entry.key->text;
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    std::string advice = did_you_mean(key, known_);
-    const std::string_view home = home_of(key);
-    if (std::find(known_.begin(), known_.end(), home) != known_.end()) {
-      advice = "it belongs under " + in_quotes(home);
-    } else if (advice.empty()) {
-      advice = name_ + " may hold: " + joined(known_);
-    }
-    problems_.error(entry.key->where, "unknown key " + in_quotes(key), advice);
+    problems_.error(entry.key->where, "unknown key " + key_in_quotes(key), unknown_advice(key));
   }
+}
+
+std::string Fields::unknown_advice(std::string_view key) const {
+  if (std::string advice = key_advice(key); !advice.empty()) return advice;
+  const std::string_view home = home_of(key);
+  if (std::find(known_.begin(), known_.end(), home) != known_.end()) {
+    return "it belongs under " + in_quotes(home);
+  }
+  const std::string near = did_you_mean(key, known_);
+  return near.empty() ? name_ + " may hold: " + joined(known_) : near;
 }
 
 void wrong_kind(const Node& node, std::string_view key, std::string_view needed,

@@ -79,6 +79,7 @@ class Fields {
   const Node* scalar(std::string_view key, std::string_view needed, std::string_view advice);
   void report_choice(std::string_view key, std::string_view written,
                      const std::vector<std::string_view>& names);
+  [[nodiscard]] std::string unknown_advice(std::string_view key) const;
 
   std::string name_;
   Problems& problems_;

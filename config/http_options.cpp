@@ -8,6 +8,7 @@
 
 #include "config/sections.h"
 #include "config/url.h"
+#include "relay/base/text.h"
 
 namespace fedwave::config {
 namespace {
@@ -38,17 +39,55 @@ bool finish_secret(std::string& text, std::string_view key, Position where, Read
   return false;
 }
 
+// What to do instead of setting a header that is ours to set; null for any other.
+const char* advice_for_own_header(std::string_view name) {
+  static constexpr std::pair<std::string_view, const char*> kOwn[] = {
+      {"authorization", "write bearer_token, bearer_token_file or basic_auth"},
+      {"host", "it is the host of \"url\"; write another one there"},
+      {"accept", "fedwave asks for the only format that it reads; remove it"},
+      {"accept-encoding", "fedwave asks for what it can decode; remove it"},
+      {"user-agent", "fedwave says who it is; remove it"},
+      {"content-length", "a scrape sends no content; remove it"},
+      {"content-type", "a scrape sends no content; remove it"},
+      {"connection", "connections are kept between scrapes; remove it"},
+      {"x-prometheus-scrape-timeout-seconds", "write collection with timeout"}};
+  const std::string lower_name = base::lower(name);
+  for (const auto& [own, advice] : kOwn) {
+    if (own == lower_name) return advice;
+  }
+  return nullptr;
+}
+
+void read_header(Fields& fields, const Node::Entry& entry, std::map<std::string, Secret>& headers,
+                 Reading& reading) {
+  const std::string& name = entry.key->text;
+  if (!is_header_name(name)) {
+    reading.problems.error(entry.key->where, key_in_quotes(name) + " cannot be a header's name",
+                           key_advice(name));
+    return;
+  }
+  if (const char* advice = advice_for_own_header(name); advice != nullptr) {
+    reading.problems.error(entry.key->where,
+                           "the header " + in_quotes(name) + " is set by fedwave itself", advice);
+    return;
+  }
+  Secret value;
+  const bool has_value = fields.get(name) != nullptr;
+  if (has_value && !read_secret(fields, name, value, reading)) return;
+  if (value.value.find_first_not_of(' ') == std::string::npos) {
+    reading.problems.error(entry.value->where, "the header " + in_quotes(name) + " has no value",
+                           "write one after the colon, or remove the header");
+    return;
+  }
+  headers[name] = std::move(value);
+}
+
 void read_headers(const Node* node, std::map<std::string, Secret>& headers, Reading& reading) {
   if (node == nullptr) return;
   Fields fields(node, "headers", reading.problems);
   if (node->kind != Node::Kind::Map) return;
   for (const Node::Entry& entry : merged_entries(*node, reading.problems)) {
-    const std::string& name = entry.key->text;
-    Secret value;
-    if (!is_header_name(name)) {
-      reading.problems.error(entry.key->where, in_quotes(name) + " cannot be the name of a header");
-    }
-    if (read_secret(fields, name, value, reading)) headers[name] = std::move(value);
+    read_header(fields, entry, headers, reading);
   }
 }
 
@@ -56,7 +95,9 @@ void read_basic_auth(const Node* node, HttpOptions& options, Reading& reading) {
   if (node == nullptr) return;
   Fields fields(node, "basic_auth", reading.problems);
   Secret username;
-  if (read_secret(fields, "username", username, reading)) options.basic_username = username.value;
+  const bool username_failed =
+      fields.get("username") != nullptr && !read_secret(fields, "username", username, reading);
+  options.basic_username = std::move(username.value);
   const bool has_password = read_secret(fields, "password", options.basic_password, reading);
   const bool has_file = read_path(fields, "password_file", options.basic_password_file,
                                   Severity::Error, reading.problems);
@@ -65,6 +106,12 @@ void read_basic_auth(const Node* node, HttpOptions& options, Reading& reading) {
                              "\"password_file\" is not read where \"password\" stands beside it",
                              "remove one of the two");
     options.basic_password_file.clear();
+  }
+  // A username that could not be read already has its own problem.
+  if ((has_password || has_file) && options.basic_username.empty() && !username_failed) {
+    const std::string_view key = has_password ? "password" : "password_file";
+    reading.problems.error(fields.where(key), in_quotes(key) + " without \"username\"",
+                           "write username: beside it");
   }
   fields.done();
 }
@@ -117,15 +164,30 @@ void check_file(std::string_view key, const std::string& path, Position where, S
   }
 }
 
-void read_proxy_url(Fields& fields, std::string_view key, Secret& proxy_url, Reading& reading) {
-  constexpr const char* kExample = "write http://host:port";
+HttpProxy read_http_proxy(Fields& fields, std::string_view key, Reading& reading) {
   const Node* node = fields.get(key);
   if (node != nullptr && node->kind != Node::Kind::Scalar) {
-    return wrong_kind(*node, key, "a URL", kExample, reading.problems);
+    wrong_kind(*node, key, "a URL", "write http://host:port", reading.problems);
+    return {};
   }
-  if (!read_secret(fields, key, proxy_url, reading) || proxy_url.empty()) return;
-  const auto url = parse_url(proxy_url.value);
-  if (!url) reading.problems.error(fields.where(key), in_quotes(key) + " " + url.error().message);
+  Secret text;
+  if (!read_secret(fields, key, text, reading) || text.empty()) return {};
+  auto url = parse_url(text.value);
+  if (!url) {
+    reading.problems.error(fields.where(key), in_quotes(key) + " " + url.error().message);
+    return {};
+  }
+  // The rest of a password whose first part was taken for the port, perhaps.
+  const bool has_path = !url->path.empty() && url->path != "/";
+  if (has_path || !url->query.empty() || url->has_fragment) {
+    reading.problems.error(fields.where(key), in_quotes(key) + " goes on after host and port",
+                           "write http://user:password@host:port, and in the password %2F for '/', "
+                           "%3F for '?' and %23 for '#'");
+    return {};
+  }
+  return {.url = url->scheme + "://" + url->authority,
+          .username = std::move(url->username),
+          .password = {std::move(url->password)}};
 }
 
 Tls read_tls(const Node* node, Problems& problems) {
@@ -157,7 +219,10 @@ HttpOptions read_http_options(const Node* node, Reading& reading) {
   read_basic_auth(basic_auth, options, reading);
   check_credentials(fields, options, basic_auth != nullptr, reading.problems);
   read_headers(fields.get("headers"), options.headers, reading);
-  read_proxy_url(fields, "proxy_url", options.proxy_url, reading);
+  HttpProxy proxy = read_http_proxy(fields, "proxy_url", reading);
+  options.proxy_url = std::move(proxy.url);
+  options.proxy_username = std::move(proxy.username);
+  options.proxy_password = std::move(proxy.password);
   fields.boolean("follow_redirects", options.follow_redirects);
   options.tls = read_tls(fields.get("tls_config"), reading.problems);
   fields.done();

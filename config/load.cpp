@@ -45,8 +45,9 @@ class ConfigReader {
 
   Config read() {
     fields_.text("clusterName", config_.cluster_name);
-    if (fields_.duration("flushInterval", config_.flush_interval_ms) &&
-        config_.flush_interval_ms < kFlushIntervalMinMs) {
+    std::int64_t flush_interval_ms = 0;
+    if (fields_.duration("flushInterval", flush_interval_ms) &&
+        flush_interval_ms < kFlushIntervalMinMs) {
       problems_.error(fields_.where("flushInterval"), "\"flushInterval\" is below 5s",
                       "write 5s or more");
     }

@@ -92,6 +92,14 @@ std::string in_quotes(std::string_view text) {
   return "\"" + one_line(text) + "\"";
 }
 
+std::string key_in_quotes(std::string_view key) {
+  return in_quotes(key.substr(0, key.find(':')));
+}
+
+std::string key_advice(std::string_view key) {
+  return key.find(':') == std::string_view::npos ? "" : "write a space after the colon";
+}
+
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates) {
   if (word.size() > kSuggestedBytesMax) return {};
   std::string_view best;

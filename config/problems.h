@@ -40,6 +40,12 @@ std::string one_line(std::string_view text);
 // The same between double quotes.
 std::string in_quotes(std::string_view text);
 
+// A key that nobody knows, between double quotes. In a flow map `{token:secret}` is one key without
+// a value, so that only what stands before its first ':' is fit to be shown.
+std::string key_in_quotes(std::string_view key);
+// What to do about such a key; empty when it has no ':'.
+std::string key_advice(std::string_view key);
+
 // `did you mean "x"?` for the nearest candidate: same but for case, '_' and '-', or at most two
 // edits away. Empty when nothing is near.
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates);

@@ -67,8 +67,14 @@ bool read_path(Fields& fields, std::string_view key, std::string& path, Severity
 void check_file(std::string_view key, const std::string& path, Position where, Severity severity,
                 Problems& problems);
 
-// A proxy's URL, http or https, in which ${NAME} works.
-void read_proxy_url(Fields& fields, std::string_view key, Secret& proxy_url, Reading& reading);
+// An HTTP proxy, from a URL in which ${NAME} works. The URL is kept without its credentials,
+// because libcurl shows a URL that it does not understand.
+struct HttpProxy {
+  std::string url;       // scheme, host and port; empty for none
+  std::string username;  // decoded
+  Secret password;       // decoded
+};
+HttpProxy read_http_proxy(Fields& fields, std::string_view key, Reading& reading);
 
 // Gives the second and later bearers of a name a number, with a warning that calls them `noun`s.
 template <class Item>

@@ -237,7 +237,10 @@ class SinkReader {
     fields_.boolean("compress", sink_.gzip);
     read_timeout("connectTimeout", sink_.connect_timeout_ms);
     read_timeout("requestTimeout", sink_.request_timeout_ms);
-    read_proxy_url(fields_, "proxyUrl", sink_.proxy_url, reading_);
+    HttpProxy proxy = read_http_proxy(fields_, "proxyUrl", reading_);
+    sink_.proxy_url = std::move(proxy.url);
+    sink_.proxy_username = std::move(proxy.username);
+    sink_.proxy_password = std::move(proxy.password);
     sink_.tls = read_tls(fields_.get("tls_config"), reading_.problems);
     Fields spool(fields_.get("spool"), "spool", reading_.problems);
     // A block of lines is up to 1 MiB, and less than one block is no queue.

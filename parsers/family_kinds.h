@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include "parsers/sample.h"
+#include "relay/base/hash.h"
 
 namespace fedwave::parsers {
 
@@ -34,9 +35,7 @@ class FamilyKinds {
  private:
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(std::string_view text) const {
-      return std::hash<std::string_view>{}(text);
-    }
+    std::size_t operator()(std::string_view text) const { return base::seeded_hash64(text); }
   };
   using Families = std::unordered_map<std::string, FamilyType, Hash, std::equal_to<>>;
 

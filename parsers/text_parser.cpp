@@ -224,7 +224,7 @@ Malformed TextPage::read_comment(std::string_view text) {
   rest.remove_prefix(rest.empty() ? 0 : 1);
   if (!is_type) return is_valid_utf8(rest) ? Malformed::None : Malformed::BadHelp;
   FamilyType type = FamilyType::Untyped;
-  if (!family_type(rest, type)) return Malformed::BadType;
+  if (!family_type(rest, type) || !is_valid_utf8(series_.name)) return Malformed::BadType;
   const bool matters = type != FamilyType::Untyped || !families_.empty();
   if (matters && !families_.declare(series_.name, type)) return Malformed::TooManyFamilies;
   return Malformed::None;

@@ -19,7 +19,7 @@
 
 namespace fedwave::parsers {
 
-// Why a line is malformed. The text (malformed_reason_text) is written for people.
+// Why a line is malformed. The text (malformed_text) is written for people.
 enum class Malformed : std::uint8_t {
   None,
   BadName,

@@ -22,8 +22,9 @@ namespace fedwave::relay {
 namespace {
 
 constexpr const char* kExitCodes =
-    "Exit codes: 0 ok; 1 wrong usage or configuration; 2 the source could not be read;\n"
-    "3 (only with --strict) some lines were malformed, or some points not taken.";
+    "Exit codes: 0 ok; 1 wrong usage or configuration; 2 the source could not be read (demo: no\n"
+    "point arrived); 3 (with --strict, and from demo) some lines were malformed, or some points\n"
+    "not taken.";
 
 // An option that takes a duration, as the configuration writes it.
 CLI::Option* add_duration(CLI::App* app, const std::string& name, std::int64_t& target_ms,

@@ -52,6 +52,14 @@ std::string url_part(CURLU* url, CURLUPart part, unsigned flags = 0) {
   return copy;
 }
 
+std::string escaped(CURL* easy, const std::string& text) {
+  char* written = curl_easy_escape(easy, text.data(), static_cast<int>(text.size()));
+  if (written == nullptr) return {};
+  std::string copy(written);
+  curl_free(written);
+  return copy;
+}
+
 // Everything one transfer's callbacks need.
 struct Transfer {
   CURL* easy = nullptr;
@@ -180,6 +188,13 @@ void CurlClient::set_common(const HttpRequest& request, Transfer& transfer) {
   curl_easy_setopt(easy_, CURLOPT_MAXREDIRS, kRedirectsMax);
   // "" keeps libcurl from taking a proxy from the environment, as the collector does when scraping.
   curl_easy_setopt(easy_, CURLOPT_PROXY, request.proxy_url.c_str());
+  if (!request.proxy_username.empty() || !request.proxy_password.empty()) {
+    // Whether libcurl decodes CURLOPT_PROXYUSERNAME depends on its version; this one it always
+    // does.
+    const std::string credentials =
+        escaped(easy_, request.proxy_username) + ":" + escaped(easy_, request.proxy_password);
+    curl_easy_setopt(easy_, CURLOPT_PROXYUSERPWD, credentials.c_str());
+  }
   curl_easy_setopt(easy_, CURLOPT_HEADERFUNCTION, on_header);
   curl_easy_setopt(easy_, CURLOPT_HEADERDATA, &transfer);
   curl_easy_setopt(easy_, CURLOPT_WRITEFUNCTION, on_write);
@@ -241,19 +256,20 @@ Expected<HttpHead> CurlClient::perform(const HttpRequest& request, HttpReceiver&
   append(headers, "Expect:");  // never wait for 100-continue
   Slist connect_to;
   std::string url = request.url;
-  if (!request.connect_address.empty()) {
-    append(connect_to, "::" + bracketed(request.connect_address) + ":");
+  const auto parts = split_url(request.url);
+  if (!parts) return parts.error();
+  std::string host = parts->host;
+  if (!request.tls.server_name.empty() && parts->scheme == "https") {
+    host = request.tls.server_name;
+    url = with_host(request.url, host);
+    append(headers, "Host: " + bracketed(parts->host) + ":" + parts->port);
   }
-  if (!request.tls.server_name.empty() && request.url.starts_with("https")) {
-    const auto parts = split_url(request.url);
-    if (parts) {
-      url = with_host(request.url, request.tls.server_name);
-      append(headers, "Host: " + bracketed(parts->host) + ":" + parts->port);
-      const std::string& target =
-          request.connect_address.empty() ? parts->host : request.connect_address;
-      connect_to.reset();
-      append(connect_to, "::" + bracketed(target) + ":" + parts->port);
-    }
+  // For this host only: a redirect may lead to another one.
+  const std::string& target =
+      request.connect_address.empty() ? parts->host : request.connect_address;
+  if (target != host) {
+    append(connect_to,
+           bracketed(host) + ":" + parts->port + ":" + bracketed(target) + ":" + parts->port);
   }
   curl_easy_setopt(easy_, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers.get());

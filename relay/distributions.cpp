@@ -3,6 +3,21 @@
 #include <algorithm>
 
 namespace fedwave::relay {
+namespace {
+
+// Ascending. A bound comes again when its line does, or in another spelling (1 and 1.0).
+void keep_first_of_each_bound(std::vector<sinks::Bucket>& buckets) {
+  const auto below = [](const sinks::Bucket& a, const sinks::Bucket& b) {
+    return a.upper_bound < b.upper_bound;
+  };
+  const auto same = [](const sinks::Bucket& a, const sinks::Bucket& b) {
+    return a.upper_bound == b.upper_bound;
+  };
+  std::stable_sort(buckets.begin(), buckets.end(), below);
+  buckets.erase(std::unique(buckets.begin(), buckets.end(), same), buckets.end());
+}
+
+}  // namespace
 
 std::uint32_t Distributions::group_of(const SeriesPlan& plan) {
   if (const auto known = by_key_.find(plan.group); known != by_key_.end()) return known->second;
@@ -20,16 +35,15 @@ std::uint32_t Distributions::group_of(const SeriesPlan& plan) {
   return number;
 }
 
-void Distributions::touch(std::uint32_t group, std::uint32_t scrape) {
+void Distributions::touch(std::uint32_t group, std::uint32_t scrape, std::uint32_t age) {
   Group& touched = *groups_[group];
+  touched.last_seen = age;
   if (touched.last_scrape == scrape) return;
   touched.last_scrape = scrape;
   touched.current.clear();
 }
 
-void Distributions::add_bucket(std::uint32_t group, double bound, double cumulative_count,
-                               std::uint32_t scrape) {
-  touch(group, scrape);
+void Distributions::add_bucket(std::uint32_t group, double bound, double cumulative_count) {
   groups_[group]->current.push_back({bound, cumulative_count});
 }
 
@@ -43,9 +57,7 @@ void Distributions::finish(std::uint32_t scrape, std::int64_t now_ms,
 void Distributions::finish_group(Group& group, std::int64_t now_ms,
                                  const std::vector<sinks::BlockWriter*>& writers,
                                  ScrapeCounts& counts) {
-  std::sort(
-      group.current.begin(), group.current.end(),
-      [](const sinks::Bucket& a, const sinks::Bucket& b) { return a.upper_bound < b.upper_bound; });
+  keep_first_of_each_bound(group.current);
   std::optional<std::span<const sinks::Bucket>> previous;
   if (group.previous_ms != 0) previous = group.previous;
   const auto converted =
@@ -71,13 +83,19 @@ void Distributions::finish_group(Group& group, std::int64_t now_ms,
   group.previous_ms = now_ms;
 }
 
-void Distributions::evict(std::uint32_t oldest_scrape) {
+void Distributions::evict(std::uint32_t oldest) {
   for (std::uint32_t number = 0; number < groups_.size(); ++number) {
-    if (!groups_[number] || groups_[number]->last_scrape >= oldest_scrape) continue;
+    if (!groups_[number] || groups_[number]->last_seen >= oldest) continue;
     by_key_.erase(groups_[number]->key);
     groups_[number].reset();
     free_.push_back(number);
   }
+}
+
+void Distributions::clear() {
+  groups_.clear();
+  free_.clear();
+  by_key_.clear();
 }
 
 }  // namespace fedwave::relay

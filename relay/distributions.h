@@ -3,12 +3,13 @@
 // its series table, whose entries refer to the groups here by their number.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "relay/base/hash.h"
 #include "relay/scrape_counts.h"
 #include "relay/series_stages.h"
 #include "sinks/block_writer.h"
@@ -22,23 +23,29 @@ class Distributions {
   std::uint32_t group_of(const SeriesPlan& plan);
 
   // A part of the group was on the page of this scrape: it stays, even when it had no usable count.
-  void touch(std::uint32_t group, std::uint32_t scrape);
-  void add_bucket(std::uint32_t group, double bound, double cumulative_count, std::uint32_t scrape);
+  void touch(std::uint32_t group, std::uint32_t scrape, std::uint32_t age);
+  void add_bucket(std::uint32_t group, double bound, double cumulative_count);
 
   // The end of a scrape: writes a line per sink and changed group.
   void finish(std::uint32_t scrape, std::int64_t now_ms,
               const std::vector<sinks::BlockWriter*>& writers, ScrapeCounts& counts);
 
-  void evict(std::uint32_t oldest_scrape);
+  // Forgets what was last touched before the age `oldest`.
+  void evict(std::uint32_t oldest);
+  void clear();
 
  private:
+  struct KeyHash {
+    std::size_t operator()(const base::Hash128& key) const { return key.low; }
+  };
   struct Group {
-    std::string key;
+    base::Hash128 key;
     std::vector<SinkPlan> sinks;
     std::vector<sinks::Bucket> previous;
     std::vector<sinks::Bucket> current;
     std::int64_t previous_ms = 0;  // 0: never seen
     std::uint32_t last_scrape = 0;
+    std::uint32_t last_seen = 0;  // by age, as the series table's entries
   };
 
   void finish_group(Group& group, std::int64_t now_ms,
@@ -46,7 +53,7 @@ class Distributions {
 
   std::vector<std::unique_ptr<Group>> groups_;  // null where one was evicted
   std::vector<std::uint32_t> free_;
-  std::unordered_map<std::string, std::uint32_t> by_key_;
+  std::unordered_map<base::Hash128, std::uint32_t, KeyHash> by_key_;
 };
 
 }  // namespace fedwave::relay

@@ -261,22 +261,6 @@ struct Filter::Impl {
   std::unordered_set<std::string_view> guaranteed;
 };
 
-const char* filter_verdict_name(FilterVerdict verdict) {
-  switch (verdict) {
-    case FilterVerdict::Kept:
-      return "kept";
-    case FilterVerdict::NotInAllowList:
-      return "not_in_allow_list";
-    case FilterVerdict::DenyList:
-      return "deny_list";
-    case FilterVerdict::NotInTagAllowList:
-      return "not_in_tag_allow_list";
-    case FilterVerdict::TagDenyList:
-      return "tag_deny_list";
-  }
-  return "";
-}
-
 Filter::Filter(const config::FilterRules& rules, config::GlobCompat compat)
     : impl_(std::make_unique<const Impl>(rules, compat)) {}
 Filter::~Filter() = default;

@@ -23,8 +23,6 @@ enum class FilterVerdict : std::uint8_t {
   NotInTagAllowList,  // metricTagAllowList has a key, and no key's value matches
   TagDenyList,        // metricTagDenyList
 };
-inline constexpr std::size_t kFilterVerdictCount = 5;
-const char* filter_verdict_name(FilterVerdict verdict);  // snake_case, for counters
 
 struct FilterDecision {
   FilterVerdict verdict = FilterVerdict::Kept;

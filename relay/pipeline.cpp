@@ -1,10 +1,13 @@
 #include "relay/pipeline.h"
 
 #include <algorithm>
+#include <bitset>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <queue>
+#include <system_error>
 #include <thread>
 
 #include "relay/base/log.h"
@@ -19,10 +22,8 @@ namespace {
 using base::LogLevel;
 using std::chrono::milliseconds;
 
-// A worker waits for the network most of the time, so a source that hangs must not keep others
-// waiting: there are workers for every source, and spare ones for names with several addresses, up
-// to this many.
-constexpr std::size_t kWorkersMax = 64;
+// A source may have any number of addresses; so many of them are scraped at the same time.
+constexpr std::size_t kTargetsAtOnce = 8;
 
 // One set of block writers, one for each sink; lent to a scrape.
 using WriterSet = std::vector<std::unique_ptr<sinks::BlockWriter>>;
@@ -34,31 +35,50 @@ struct SinkLine {
   std::unique_ptr<sinks::Sender> sender;
 };
 
-// One address of a source; `busy` while a worker has it.
+// One address of a source; `busy` from the moment it is to be scraped until that is done.
 struct TargetSlot {
   std::unique_ptr<Target> target;
   bool busy = false;
+  bool was_empty = false;
   std::uint64_t series = 0;
   std::optional<base::ErrorCode> failure;  // of the last scrape
 };
+using Slot = std::shared_ptr<TargetSlot>;
 
 struct SourceLine {
   const config::Source* source = nullptr;
   std::int64_t offset_ms = 0;
-  std::int64_t last_start_ms = 0;
-  std::map<std::string, std::shared_ptr<TargetSlot>>
-      targets;  // by address; "" as the name resolves
+  std::map<std::string, Slot> targets;  // by address; "" as the name resolves
+  std::deque<Slot> waiting;             // for one of the places among kTargetsAtOnce
+  std::size_t running = 0;
+  bool had_several_addresses = false;
   SourceFigures figures;
 };
 
 // What a worker does next: the schedule's tick of a source (target null), or the scrape of one of
-// its targets.
+// its targets. Due by the steady clock: a wall clock that is set back must not stop the scraping.
 struct Job {
-  std::int64_t due_ms = 0;  // wall time
+  std::int64_t due_ms = 0;
   SourceLine* source = nullptr;
-  std::shared_ptr<TargetSlot> target;
+  Slot target;
   bool operator<(const Job& other) const { return due_ms > other.due_ms; }  // earliest on top
 };
+
+// Says once for each reason which line of a target is malformed.
+void log_malformed_lines(Target& target) {
+  target.transform().on_malformed_line(
+      [label = target.label(), told = std::bitset<parsers::kMalformedCount>()](
+          std::uint64_t line, parsers::Malformed reason, std::string_view text) mutable {
+        const auto index = static_cast<std::size_t>(reason);
+        if (told.test(index)) return;
+        told.set(index);
+        base::log(LogLevel::Warn, "a malformed line is skipped; more of its kind are only counted",
+                  {{"source", label},
+                   {"line", line},
+                   {"reason", parsers::malformed_text(reason)},
+                   {"text", text}});
+      });
+}
 
 }  // namespace
 
@@ -68,10 +88,13 @@ struct Pipeline::Impl {
 
   void start();
   void work() noexcept;
+  void add_worker_locked();
   void tick(SourceLine& line);
+  std::vector<std::string> addresses_now(SourceLine& line) const;
+  void add_new_targets(SourceLine& line, const std::vector<std::string>& addresses);
+  void start_waiting_locked(SourceLine& line);
   void scrape(SourceLine& line, TargetSlot& slot);
   void note(SourceLine& line, TargetSlot& slot, const ScrapeResult& result);
-  void push(Job job);
   WriterSet borrow_writers();
   void stop(std::int64_t grace_ms);
 
@@ -87,7 +110,8 @@ struct Pipeline::Impl {
   std::condition_variable idle;
   std::priority_queue<Job> jobs;
   std::vector<WriterSet> writers;
-  std::size_t scraping = 0;
+  std::size_t workers_max = 0;
+  std::size_t at_work = 0;
   bool stopping = false;
   bool stopped = false;
   std::vector<std::thread> workers;
@@ -102,27 +126,30 @@ void Pipeline::Impl::start() {
         sink.name, make_sink(sink, make_client, &line->cancelled), *line->spool, line->cancelled);
     sinks.push_back(std::move(line));
   }
-  const std::int64_t now_ms = clock.wall_ms();
   for (const config::Source& source : config.sources) {
     auto line = std::make_unique<SourceLine>();
     line->source = &source;
     line->offset_ms = schedule_offset_ms(source.name, source.interval_ms);
     line->figures.name = source.name;
     line->figures.counts = ScrapeCounts(sinks.size());
-    jobs.push({.due_ms = now_ms, .source = line.get(), .target = nullptr});
+    jobs.push({.due_ms = clock.steady_ms(), .source = line.get(), .target = nullptr});
     sources.push_back(std::move(line));
   }
-  for (std::size_t i = 0; i < std::min(2 * sources.size() + 2, kWorkersMax); ++i) {
-    workers.emplace_back([this] { work(); });
-  }
+  // Enough for every source to use all its places and its tick: nobody waits for another source.
+  workers_max = sources.size() * (kTargetsAtOnce + 1) + 1;
+  const std::lock_guard lock(mutex);
+  add_worker_locked();
 }
 
-void Pipeline::Impl::push(Job job) {
-  {
-    const std::lock_guard lock(mutex);
-    jobs.push(std::move(job));
+// There is always one worker more than there is work, up to the maximum.
+void Pipeline::Impl::add_worker_locked() {
+  if (stopping || workers.size() > at_work || workers.size() >= workers_max) return;
+  try {
+    workers.emplace_back([this] { work(); });
+  } catch (const std::system_error& error) {
+    base::log(LogLevel::Error, "cannot start another thread; scrapes may be late",
+              {{"error", error.what()}});
   }
-  wake.notify_one();
 }
 
 void Pipeline::Impl::work() noexcept {
@@ -132,14 +159,15 @@ void Pipeline::Impl::work() noexcept {
       wake.wait(lock);
       continue;
     }
-    const std::int64_t wait_ms = jobs.top().due_ms - clock.wall_ms();
+    const std::int64_t wait_ms = jobs.top().due_ms - clock.steady_ms();
     if (wait_ms > 0) {
       wake.wait_for(lock, milliseconds(wait_ms));
       continue;
     }
     const Job job = jobs.top();
     jobs.pop();
-    ++scraping;
+    ++at_work;
+    add_worker_locked();
     lock.unlock();
     if (job.target) {
       scrape(*job.source, *job.target);
@@ -147,39 +175,68 @@ void Pipeline::Impl::work() noexcept {
       tick(*job.source);
     }
     lock.lock();
-    if (--scraping == 0) idle.notify_all();
+    if (--at_work == 0) idle.notify_all();
   }
 }
 
-void Pipeline::Impl::tick(SourceLine& line) {
-  const config::Source& source = *line.source;
-  const std::int64_t start_ms = clock.wall_ms();
-  const std::vector<std::string> addresses = scrape_addresses(source);
-  {
+// Where to connect. A failed look-up changes nothing; and a source that has had several addresses
+// keeps telling them apart when only one is left, so that its series keep their names.
+std::vector<std::string> Pipeline::Impl::addresses_now(SourceLine& line) const {
+  std::vector<std::string> found = resolve_targets(*line.source);
+  if (found.size() > 1) line.had_several_addresses = true;
+  if (line.had_several_addresses && !found.empty()) return found;
+  std::vector<std::string> known;
+  for (const auto& [address, slot] : line.targets) known.push_back(address);
+  const bool keeps = line.had_several_addresses && !known.empty();
+  return keeps ? known : std::vector<std::string>{""};
+}
+
+// Targets are made outside the lock: compiling their filters takes a while. Only the source's own
+// tick changes its map, and there is one tick of a source at a time.
+void Pipeline::Impl::add_new_targets(SourceLine& line, const std::vector<std::string>& addresses) {
+  for (const std::string& address : addresses) {
+    if (line.targets.contains(address)) continue;
+    auto slot = std::make_shared<TargetSlot>();
+    slot->target = std::make_unique<Target>(config, *line.source, address, make_client(), clock);
+    log_malformed_lines(*slot->target);
     const std::lock_guard lock(mutex);
-    std::erase_if(line.targets, [&](const auto& entry) {
-      return !entry.second->busy &&
-             std::find(addresses.begin(), addresses.end(), entry.first) == addresses.end();
-    });
-    for (const std::string& address : addresses) {
-      std::shared_ptr<TargetSlot>& slot = line.targets[address];
-      if (!slot) {
-        slot = std::make_shared<TargetSlot>();
-        slot->target = std::make_unique<Target>(config, source, address, make_client(), clock);
-      }
-      if (slot->busy) {
-        ++line.figures.missed;
-        continue;
-      }
-      slot->busy = true;
-      jobs.push({.due_ms = start_ms, .source = &line, .target = slot});
-    }
-    line.last_start_ms = start_ms;
+    line.targets.emplace(address, std::move(slot));
   }
-  push({.due_ms = next_scrape_ms(start_ms, start_ms, line.offset_ms, source.interval_ms),
-        .source = &line,
-        .target = nullptr});
+}
+
+void Pipeline::Impl::start_waiting_locked(SourceLine& line) {
+  while (!line.waiting.empty() && line.running < kTargetsAtOnce) {
+    ++line.running;
+    jobs.push(
+        {.due_ms = clock.steady_ms(), .source = &line, .target = std::move(line.waiting.front())});
+    line.waiting.pop_front();
+  }
   wake.notify_all();
+}
+
+void Pipeline::Impl::tick(SourceLine& line) {
+  const std::int64_t start_ms = clock.wall_ms();
+  const std::vector<std::string> addresses = addresses_now(line);
+  add_new_targets(line, addresses);
+  const std::lock_guard lock(mutex);
+  std::erase_if(line.targets, [&](const auto& entry) {
+    return !entry.second->busy &&
+           std::find(addresses.begin(), addresses.end(), entry.first) == addresses.end();
+  });
+  for (const std::string& address : addresses) {
+    const Slot& slot = line.targets[address];
+    if (slot->busy) {
+      ++line.figures.missed;
+      continue;
+    }
+    slot->busy = true;
+    line.waiting.push_back(slot);
+  }
+  start_waiting_locked(line);
+  const std::int64_t next_ms = next_scrape_ms(start_ms, line.offset_ms, line.source->interval_ms);
+  jobs.push({.due_ms = clock.steady_ms() + std::max<std::int64_t>(next_ms - clock.wall_ms(), 0),
+             .source = &line,
+             .target = nullptr});
 }
 
 WriterSet Pipeline::Impl::borrow_writers() {
@@ -209,6 +266,8 @@ void Pipeline::Impl::scrape(SourceLine& line, TargetSlot& slot) {
   const std::lock_guard lock(mutex);
   writers.push_back(std::move(set));
   slot.busy = false;
+  --line.running;
+  start_waiting_locked(line);
 }
 
 void Pipeline::Impl::note(SourceLine& line, TargetSlot& slot, const ScrapeResult& result) {
@@ -219,7 +278,8 @@ void Pipeline::Impl::note(SourceLine& line, TargetSlot& slot, const ScrapeResult
   {
     const std::lock_guard lock(mutex);
     SourceFigures& figures = line.figures;
-    first_empty = result.empty && (figures.scrapes == 0 || figures.counts.read > 0);
+    first_empty = result.empty && !slot.was_empty;
+    slot.was_empty = result.empty;
     const auto failure = result.error ? std::optional(result.error->code) : std::nullopt;
     is_news = slot.failure != failure;
     slot.failure = failure;
@@ -260,7 +320,7 @@ void Pipeline::Impl::stop(std::int64_t grace_ms) {
     stopped = true;
     stopping = true;
     wake.notify_all();
-    idle.wait_until(lock, begun + milliseconds(grace_ms / 2), [this] { return scraping == 0; });
+    idle.wait_until(lock, begun + milliseconds(grace_ms / 2), [this] { return at_work == 0; });
     cancelled = true;
   }
   for (std::thread& worker : workers) worker.join();

@@ -1,7 +1,8 @@
 // The running relay: every thread, queue and shutdown step is named here.
 //
 //   scrape workers   take due sources from the schedule; one scrape is one function on one worker
-//                    (relay/scraper.h), ending in the spool of every sink
+//                    (relay/scraper.h), ending in the spool of every sink; one more is started when
+//                    all are at work, so that a source that hangs keeps no other waiting
 //   senders          one per sink, from its spool to the receiver (sinks/sender.h)
 //
 // Nothing else is shared: a target belongs to the worker that has it, spools have their own lock,

@@ -2,8 +2,6 @@
 
 #include <xxhash.h>
 
-#include <algorithm>
-
 namespace fedwave::relay {
 
 std::int64_t schedule_offset_ms(std::string_view name, std::int64_t interval_ms) {
@@ -11,9 +9,9 @@ std::int64_t schedule_offset_ms(std::string_view name, std::int64_t interval_ms)
                                    static_cast<std::uint64_t>(interval_ms));
 }
 
-std::int64_t next_scrape_ms(std::int64_t now_ms, std::int64_t last_start_ms, std::int64_t offset_ms,
+std::int64_t next_scrape_ms(std::int64_t start_ms, std::int64_t offset_ms,
                             std::int64_t interval_ms) {
-  const std::int64_t after_ms = std::max(now_ms, last_start_ms + interval_ms / 2);
+  const std::int64_t after_ms = start_ms + interval_ms / 2;
   return ((after_ms - offset_ms) / interval_ms + 1) * interval_ms + offset_ms;
 }
 

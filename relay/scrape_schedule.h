@@ -11,9 +11,9 @@ namespace fedwave::relay {
 // The place of a source within its interval, 0 … interval-1.
 std::int64_t schedule_offset_ms(std::string_view name, std::int64_t interval_ms);
 
-// The next point after `now_ms`, at least half an interval after `last_start_ms`. What was missed
-// while a scrape overran is left out, not made up for.
-std::int64_t next_scrape_ms(std::int64_t now_ms, std::int64_t last_start_ms, std::int64_t offset_ms,
+// The next point at least half an interval after `start_ms`, the start of the scrape before. Points
+// that are past when a scrape ends are left out, not made up for.
+std::int64_t next_scrape_ms(std::int64_t start_ms, std::int64_t offset_ms,
                             std::int64_t interval_ms);
 
 }  // namespace fedwave::relay

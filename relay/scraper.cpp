@@ -54,6 +54,12 @@ const char* status_advice(int status) {
       return "; check bearer_token, bearer_token_file or basic_auth";
     case 404:
       return "; check the path (a Prometheus has /federate, below its route prefix)";
+    case 301:
+    case 302:
+    case 303:
+    case 307:
+    case 308:
+      return "; redirects are not followed (follow_redirects is false, or headers are set)";
     case 405:
       return "; is this a Prometheus?";
     case 503:
@@ -71,16 +77,13 @@ Expected<std::string> value_or_file(const config::Secret& value, base::WatchedFi
 
 }  // namespace
 
-std::vector<std::string> scrape_addresses(const config::Source& source) {
-  const std::vector<std::string> as_it_resolves{""};
-  if (source.addresses == config::Addresses::One || !source.http.proxy_url.empty())
-    return as_it_resolves;
+std::vector<std::string> resolve_targets(const config::Source& source) {
+  if (source.addresses == config::Addresses::One || !source.http.proxy_url.empty()) return {};
   const auto parts = split_url(source.url);
-  if (!parts) return as_it_resolves;
+  if (!parts) return {};
   auto addresses = resolve_addresses(parts->host);
   // A name that does not resolve is the scrape's error to tell.
-  if (!addresses || addresses->size() < 2) return as_it_resolves;
-  return std::move(*addresses);
+  return addresses ? std::move(*addresses) : std::vector<std::string>();
 }
 
 // Takes the answer as it arrives: refuses what is not a page, inflates, feeds the transform.
@@ -117,17 +120,24 @@ class Target::Body final : public base::HttpReceiver {
     return fed.has_value();
   }
 
-  // The first thing that was wrong with the answer; `transfer` is what the client said of it.
-  std::optional<Error> verdict(const Expected<base::HttpHead>& transfer,
-                               const Transform& transform) {
+  // Whether the whole page came; `transfer` is what the client said of it.
+  [[nodiscard]] bool arrived_whole(const Expected<base::HttpHead>& transfer) const {
+    const bool is_cut = is_gzip_ && received_ && !inflater_.at_end();
+    return transfer && status_ == 200 && !problem_ && !is_cut;
+  }
+
+  // The first thing that was wrong, once the page has been read to its end.
+  [[nodiscard]] std::optional<Error> problem(const Expected<base::HttpHead>& transfer) const {
     if (problem_) return problem_;
-    if (const Error* limit = transform.failure()) return *limit;
+    const bool stopped_by_us = !transfer && transfer.error().code == ErrorCode::Cancelled;
+    const Error* limit = transform_.failure();
+    if (limit != nullptr && (transfer || stopped_by_us)) return *limit;
     if (!transfer) return transfer.error();
     if (status_ != 200) {
       return Error{ErrorCode::HttpStatus, "HTTP status " + std::to_string(status_) +
                                               quoted_answer() + status_advice(status_)};
     }
-    if (is_gzip_ && received_ && !inflater_.at_end()) {
+    if (!arrived_whole(transfer)) {
       return Error{ErrorCode::Truncated,
                    "the gzip stream ends before its end; what was complete is kept"};
     }
@@ -186,10 +196,13 @@ Expected<base::HttpRequest> Target::make_request(const std::atomic<bool>* cancel
     secrets_.push_back(*password);
     add_secret("Authorization: Basic ", base::base64(http.basic_username + ":" + *password));
   }
-  request.proxy_url = http.proxy_url.value;
+  request.proxy_url = http.proxy_url;
+  request.proxy_username = http.proxy_username;
+  request.proxy_password = http.proxy_password.value;
   request.connect_address = address_;
   request.tls = tls_options(http.tls);
-  request.follow_redirects = http.follow_redirects;
+  // libcurl would carry our headers to whatever host a redirect names.
+  request.follow_redirects = http.follow_redirects && http.headers.empty();
   request.timeout_ms = source_.timeout_ms;
   request.connect_timeout_ms = std::min<std::int64_t>(source_.timeout_ms, 10'000);
   request.cancelled = cancelled;
@@ -210,9 +223,8 @@ ScrapeResult Target::scrape(const std::vector<sinks::BlockWriter*>& writers,
   } else {
     Body body(transform_, inflater_, secrets_);
     const auto transfer = client_->perform(*request, body);
-    const bool complete = !body.verdict(transfer, transform_);
-    counts = transform_.finish(complete);
-    error = body.verdict(transfer, transform_);  // again: the end of the page may show more
+    counts = transform_.finish(body.arrived_whole(transfer));
+    error = body.problem(transfer);
   }
   const bool empty = !error && counts.read == 0;
   return {.error = std::move(error),

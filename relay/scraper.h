@@ -22,9 +22,9 @@
 
 namespace fedwave::relay {
 
-// Where to connect for a source: {""} for as its name resolves, or each address where the name has
-// several and nothing stands in between.
-std::vector<std::string> scrape_addresses(const config::Source& source);
+// The numeric addresses that a source's host name stands for, where each of them is to be scraped;
+// none when the source says otherwise, a proxy stands in between, or the name does not resolve.
+std::vector<std::string> resolve_targets(const config::Source& source);
 
 struct ScrapeResult {
   std::optional<base::Error> error;  // what was complete was kept all the same

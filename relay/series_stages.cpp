@@ -1,6 +1,7 @@
 #include "relay/series_stages.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "sinks/number_format.h"
 
@@ -106,11 +107,11 @@ sinks::LineLimits line_limits(const config::PointLimits& limits) {
 }
 
 // The parts of one distribution share everything but the bucket's bound.
-std::string group_key(const std::string& name, const sinks::PointTags& tags) {
+base::Hash128 group_key(const std::string& name, const sinks::PointTags& tags) {
   std::string key = name;
   for (const auto& [tag, value] : tags)
     key.append(1, '\0').append(tag).append(1, '\0').append(value);
-  return key;
+  return base::seeded_hash128(key);
 }
 
 }  // namespace
@@ -155,7 +156,8 @@ sinks::Point SeriesStages::source_point(const parsers::SeriesBuffer& series, Sam
     const auto bound_tag = point.tags.find(kind == SampleKind::HistogramBucket ? "le" : "quantile");
     double bound = 0;
     if (bound_tag == point.tags.end() ||
-        parsers::parse_value(bound_tag->second, bound) != parsers::Malformed::None) {
+        parsers::parse_value(bound_tag->second, bound) != parsers::Malformed::None ||
+        std::isnan(bound)) {
       plan.convert = false;
     } else if (plan.convert) {
       plan.is_bucket = true;
@@ -187,9 +189,8 @@ SinkPlan SeriesStages::sink_plan(const SinkStage& stage, sinks::Point point,
     return plan;
   }
   stage.filter.prune(point.tags);
-  if (const auto node = point.tags.find("nodename"); node != point.tags.end()) {
-    point.source = node->second;
-  }
+  const auto node = point.tags.find("nodename");
+  if (node != point.tags.end() && !node->second.empty()) point.source = node->second;
   point.name.insert(0, stage.prefix);
   sinks::clean_tags(point.tags, stage.guaranteed, nullptr);
   auto rendered = sinks::render_series(point, stage.limits, stage.keep_first);
@@ -207,7 +208,7 @@ SinkPlan SeriesStages::sink_plan(const SinkStage& stage, sinks::Point point,
 void SeriesStages::plan(const parsers::SeriesBuffer& series, SampleKind kind,
                         SeriesPlan& plan) const {
   sinks::Point point = source_point(series, kind, plan);
-  plan.group = plan.convert ? group_key(point.name, point.tags) : std::string();
+  plan.group = plan.convert ? group_key(point.name, point.tags) : base::Hash128();
   plan.sinks.assign(sinks_.size(), {});
   const FilterDecision decision = filter_.decide(point.name, point.tags);
   if (decision.verdict != FilterVerdict::Kept) {

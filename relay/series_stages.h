@@ -1,7 +1,6 @@
 // What becomes of one new series, stage by stage: naming, the source's filter and tags, then sink
 // by sink the sink's tags, filter, cleaning and rendering. This is the cold path: the series table
-// asks it once per series and remembers the answer. Immutable after construction, shared by
-// threads.
+// asks it once per series and remembers the answer. One per target, immutable after construction.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +11,7 @@
 #include "config/config.h"
 #include "parsers/sample.h"
 #include "parsers/text_parser.h"
+#include "relay/base/hash.h"
 #include "relay/filter.h"
 #include "sinks/clean_tags.h"
 #include "sinks/point.h"
@@ -52,7 +52,7 @@ struct SeriesPlan {
   bool convert = false;     // part of a distribution instead of a point
   bool is_bucket = false;   // with convert: a bucket, not the count or the sum
   double bucket_bound = 0;  // with is_bucket
-  std::string group;        // with convert: the same for all parts of one distribution
+  base::Hash128 group;      // with convert: the same for all parts of one distribution
   std::vector<SinkPlan> sinks;
 };
 

@@ -1,9 +1,6 @@
 #include "relay/series_table.h"
 
-#include <xxhash.h>
-
 #include <cstring>
-#include <random>
 
 #include "relay/base/check.h"
 
@@ -29,12 +26,6 @@ struct LineBytes {
   std::uint8_t padding;
 };
 enum Flag : std::uint8_t { kTruncate = 1, kConvert = 2, kIsBucket = 4, kKeptAnywhere = 8 };
-
-std::uint64_t process_seed() {
-  static const std::uint64_t seed =
-      (std::uint64_t{std::random_device{}()} << 32) | std::random_device{}();
-  return seed;
-}
 
 std::uint8_t flags_of(const SeriesPlan& plan) {
   bool kept = false;
@@ -75,9 +66,7 @@ RecordLine RecordView::next() {
 SeriesTable::SeriesTable(std::size_t sink_count) : sink_count_(sink_count), slots_(kSlotsMin) {}
 
 SeriesTable::Key SeriesTable::key_of(std::string_view series, parsers::SampleKind kind) {
-  const XXH128_hash_t hash = XXH3_128bits_withSeed(
-      series.data(), series.size(), process_seed() + static_cast<std::uint64_t>(kind));
-  return {hash.low64, hash.high64};
+  return base::seeded_hash128(series, static_cast<std::uint64_t>(kind));
 }
 
 SeriesEntry* SeriesTable::find(const Key& key) {
@@ -163,10 +152,10 @@ void SeriesTable::rehash(std::size_t slots) {
   }
 }
 
-bool SeriesTable::evict(std::uint32_t oldest_scrape) {
+bool SeriesTable::evict(std::uint32_t oldest) {
   std::vector<SeriesEntry> kept;
   for (const SeriesEntry& entry : slots_) {
-    if (entry.record != 0 && entry.last_scrape >= oldest_scrape) kept.push_back(entry);
+    if (entry.record != 0 && entry.last_seen >= oldest) kept.push_back(entry);
   }
   if (kept.size() * 4 > size_ * 3) return false;  // less than a quarter is gone
   SeriesTable fresh(sink_count_);
@@ -187,6 +176,13 @@ bool SeriesTable::evict(std::uint32_t oldest_scrape) {
   size_ = fresh.size_;
   chunk_used_ = fresh.chunk_used_;
   return true;
+}
+
+void SeriesTable::clear() {
+  std::vector<SeriesEntry>(kSlotsMin).swap(slots_);
+  chunks_.clear();
+  chunk_used_ = 0;
+  size_ = 0;
 }
 
 std::size_t SeriesTable::bytes() const {

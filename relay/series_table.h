@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "parsers/sample.h"
+#include "relay/base/hash.h"
 #include "relay/series_stages.h"
 
 namespace fedwave::relay {
@@ -50,16 +51,13 @@ struct SeriesEntry {
   std::uint64_t key_low = 0;
   std::uint64_t key_high = 0;
   std::int64_t last_timestamp_ms = kNeverSent;
-  std::uint32_t last_scrape = 0;
+  std::uint32_t last_seen = 0;
   std::uint32_t record = 0;  // in units of 8 bytes in the arena; 0 marks an empty slot
 };
 
 class SeriesTable {
  public:
-  struct Key {
-    std::uint64_t low;
-    std::uint64_t high;
-  };
+  using Key = base::Hash128;
 
   explicit SeriesTable(std::size_t sink_count);
 
@@ -70,9 +68,11 @@ class SeriesTable {
   SeriesEntry& insert(const Key& key, const SeriesPlan& plan, std::uint32_t group);
   [[nodiscard]] RecordView record(const SeriesEntry& entry) const;
 
-  // Throws out what was last seen before `oldest_scrape`, once that is worth the copying of the
+  // Throws out what was last seen before `oldest`, once that is worth the copying of the
   // rest; true when it was.
-  bool evict(std::uint32_t oldest_scrape);
+  bool evict(std::uint32_t oldest);
+
+  void clear();
 
   [[nodiscard]] std::size_t size() const { return size_; }
   [[nodiscard]] std::size_t bytes() const;

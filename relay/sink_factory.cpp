@@ -22,7 +22,7 @@ std::unique_ptr<sinks::Sink> make_sink(const config::Sink& sink, base::HttpClien
                                 .write_timeout_ms = sink.request_timeout_ms},
           cancelled);
     case config::SinkKind::Stdout:
-      return std::make_unique<sinks::StdoutSink>();
+      return std::make_unique<sinks::StdoutSink>(cancelled);
     case config::SinkKind::ProxyHttp:
     case config::SinkKind::Direct:
       break;
@@ -31,7 +31,9 @@ std::unique_ptr<sinks::Sink> make_sink(const config::Sink& sink, base::HttpClien
       sinks::HttpSinkOptions{.url = sink.url,
                              .token = sink.token.value,
                              .token_file = sink.token_file,
-                             .proxy_url = sink.proxy_url.value,
+                             .proxy_url = sink.proxy_url,
+                             .proxy_username = sink.proxy_username,
+                             .proxy_password = sink.proxy_password.value,
                              .tls = tls_options(sink.tls),
                              .connect_timeout_ms = sink.connect_timeout_ms,
                              .request_timeout_ms = sink.request_timeout_ms},

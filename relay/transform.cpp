@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "relay/base/check.h"
+#include "relay/count_text.h"
 #include "sinks/number_format.h"
 
 namespace fedwave::relay {
@@ -78,27 +79,36 @@ ScrapeCounts Transform::finish(bool complete) {
   }
   if (counts_.read == 0 && counts_.malformed_total() > 0) {
     fail(base::ErrorCode::NotMetrics,
-         "none of its " + std::to_string(counts_.lines) +
-             " lines is a sample; is this a metrics page?",
+         "none of its " + std::to_string(counts_.lines) + " lines is a sample (" +
+             malformed_text(counts_) + "); is this a metrics page?",
          Reading::GoesOn);
   }
   distributions_.finish(scrape_, start_ms_, writers_, counts_);
   for (sinks::BlockWriter* writer : writers_) writer->flush();
-  if (complete) last_complete_read_ = counts_.read;
   evict();
+  if (complete) {
+    last_complete_read_ = counts_.read;
+    ++age_;
+  }
   page_.reset();
   return counts_;
 }
 
 void Transform::evict() {
+  const std::uint64_t bound = 2 * std::max(counts_.read, last_complete_read_) + kSeriesSpared;
+  const bool overgrown = table_.size() > bound;
   std::uint32_t oldest = 0;
-  // A page whose series are new in every scrape must not make the table grow without end.
-  if (table_.size() > 2 * std::max(counts_.read, last_complete_read_) + kSeriesSpared) {
-    oldest = scrape_ - 1;
-  } else if (scrape_ % kEvictEvery == 0 && scrape_ > kScrapesKept) {
-    oldest = scrape_ - kScrapesKept;
+  if (overgrown) {
+    oldest = age_;
+  } else if (age_ % kEvictEvery == 0 && age_ > kScrapesKept) {
+    oldest = age_ - kScrapesKept;
   }
   if (oldest > 0 && table_.evict(oldest)) distributions_.evict(oldest);
+  // A page whose series are new in every scrape, and which is never complete, makes nothing older.
+  if (overgrown && table_.size() > bound) {
+    table_.clear();
+    distributions_.clear();
+  }
 }
 
 void Transform::on_malformed(std::uint64_t line, Malformed reason, std::string_view text) {
@@ -132,7 +142,7 @@ Malformed Transform::on_sample(const parsers::SampleLineView& sample, std::uint6
     return Malformed::None;
   }
   ++counts_.read;
-  entry->last_scrape = scrape_;
+  entry->last_seen = age_;
   RecordView record = table_.record(*entry);
   const RecordView::Fixed fixed = record.fixed();
   if (fixed.convert) {
@@ -268,12 +278,13 @@ void Transform::absorb(RecordView record, const RecordView::Fixed& fixed, const 
     }
   }
   if (!fixed.is_bucket) return;
-  if (value.kind != Value::Kind::Finite) return distributions_.touch(fixed.group, scrape_);
+  if (value.kind != Value::Kind::Finite) return distributions_.touch(fixed.group, scrape_, age_);
   Value whole = value;
   truncate(whole);
   double count = 0;
   FEDWAVE_CHECK(parsers::parse_value(whole.text, count) == Malformed::None);
-  distributions_.add_bucket(fixed.group, fixed.bound, count, scrape_);
+  distributions_.touch(fixed.group, scrape_, age_);
+  distributions_.add_bucket(fixed.group, fixed.bound, count);
 }
 
 }  // namespace fedwave::relay

@@ -38,7 +38,6 @@ class Transform final : private parsers::SampleHandler {
   [[nodiscard]] const base::Error* failure() const { return failure_ ? &*failure_ : nullptr; }
 
   [[nodiscard]] std::size_t series() const { return table_.size(); }
-  [[nodiscard]] std::size_t table_bytes() const { return table_.bytes(); }
 
   // Told of each malformed line; by default nobody is.
   using MalformedListener =
@@ -74,7 +73,8 @@ class Transform final : private parsers::SampleHandler {
   std::optional<parsers::TextPage> page_;  // of the scrape in hand
   parsers::SeriesBuffer series_;
   SeriesPlan plan_;
-  std::uint32_t scrape_ = 0;
+  std::uint32_t scrape_ = 0;  // number of the scrape in hand
+  std::uint32_t age_ = 1;     // grows with each complete scrape: a failed one makes nothing older
   std::int64_t start_ms_ = 0;
   std::vector<sinks::BlockWriter*> writers_;
   ScrapeCounts counts_;

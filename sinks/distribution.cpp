@@ -75,7 +75,7 @@ double minutes_of(std::int64_t elapsed_ms) {
 }
 
 std::int64_t whole_count(double count) {
-  constexpr double kMax = 9007199254740992.0;  // 2^53, far beyond any true count
+  constexpr double kMax = 9007199254740992.0;  // 2^53: what a double counts to exactly
   return static_cast<std::int64_t>(std::min(count, kMax));
 }
 

@@ -18,7 +18,7 @@ namespace fedwave::sinks {
 
 struct Bucket {
   double upper_bound = 0;       // the number of the tag le; +Inf for the last
-  double cumulative_count = 0;  // a whole number, finite, not negative
+  double cumulative_count = 0;  // a whole number, finite
 };
 
 // Why a scrape of a histogram yields no distribution.
@@ -32,8 +32,8 @@ inline constexpr std::size_t kDistributionDropCount = 4;
 const char* distribution_drop_name(DistributionDrop drop);  // snake_case, for counters
 
 // `previous` is what the same series said `elapsed_ms` ago, nullopt when it was not seen. Both
-// lists ascend by bound. The centroids ascend by mean, have different means and positive counts;
-// limiting their number is append_distribution's.
+// lists ascend by bound, each bound once. The centroids ascend by mean, have different means and
+// positive counts; limiting their number and their counts is append_distribution's.
 std::variant<std::vector<Centroid>, DistributionDrop> convert_histogram(
     std::optional<std::span<const Bucket>> previous, std::span<const Bucket> current,
     std::int64_t elapsed_ms);

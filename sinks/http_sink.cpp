@@ -87,6 +87,8 @@ SendResult HttpSink::send(const Block& block) {
   request.body = block.bytes;
   request.headers = {"Content-Type: application/octet-stream"};
   request.proxy_url = options_.proxy_url;
+  request.proxy_username = options_.proxy_username;
+  request.proxy_password = options_.proxy_password;
   request.tls = options_.tls;
   request.connect_timeout_ms = options_.connect_timeout_ms;
   request.timeout_ms = options_.request_timeout_ms;

@@ -15,7 +15,9 @@ struct HttpSinkOptions {
   std::string url;    // with /report, without query
   std::string token;  // beats the file
   std::string token_file;
-  std::string proxy_url;
+  std::string proxy_url;  // without credentials
+  std::string proxy_username;
+  std::string proxy_password;
   base::TlsOptions tls;
   std::int64_t connect_timeout_ms = 5'000;
   std::int64_t request_timeout_ms = 20'000;

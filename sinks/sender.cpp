@@ -1,14 +1,59 @@
 #include "sinks/sender.h"
 
 #include <algorithm>
+#include <vector>
 
+#include "relay/base/gzip.h"
 #include "relay/base/log.h"
 
 namespace fedwave::sinks {
 namespace {
 
-constexpr std::chrono::milliseconds kIdleWait{250};
-constexpr std::chrono::milliseconds kDrainPoll{10};
+using std::chrono::milliseconds;
+
+constexpr milliseconds kIdleWait{250};
+constexpr std::int64_t kDrainPauseMs = 500;  // between attempts when the time is short
+
+// A refused block is halved down to its bad lines: some 2·log2(points) requests for each of them.
+// With so many bad lines that this is not enough, what is left is dropped in larger parts.
+constexpr int kRequestsPerRefusedBlock = 200;
+
+constexpr std::size_t kLineBytesShown = 300;
+
+Block part_of(const Block& block, std::string_view lines, std::uint32_t points) {
+  Block part{.bytes = block.gzip ? base::GzipDeflater().deflate(lines) : std::string(lines),
+             .gzip = block.gzip,
+             .format = block.format,
+             .points = points,
+             .line_bytes = lines.size(),
+             .created_ms = block.created_ms};
+  return part;
+}
+
+// Where the line after the first `count` ones begins; npos when there are not as many.
+std::size_t after_lines(std::string_view lines, std::uint32_t count) {
+  std::size_t at = 0;
+  for (; count > 0; --count) {
+    at = lines.find('\n', at);
+    if (at == std::string_view::npos) return at;
+    ++at;
+  }
+  return at;
+}
+
+// Puts the two halves of a block on the stack, the first one on top. False when it has only one
+// line, or lines that cannot be read.
+bool push_halves(const Block& block, std::vector<Block>& stack) {
+  const auto lines = block_lines(block);
+  if (!lines || block.points < 2) return false;
+  const std::string_view text = *lines;
+  const std::uint32_t first_points = block.points / 2;
+  const std::size_t cut = after_lines(text, first_points);
+  if (cut == std::string_view::npos) return false;
+  stack.push_back(part_of(block, text.substr(cut), block.points - first_points));
+  stack.push_back(part_of(block, text.substr(0, cut), first_points));
+  return true;
+}
 
 }  // namespace
 
@@ -33,60 +78,111 @@ SenderFigures Sender::figures() const {
 
 void Sender::drain(std::chrono::steady_clock::time_point deadline) {
   if (!thread_.joinable()) return;
-  draining_ = true;
-  while (!ended_ && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(kDrainPoll);
+  {
+    std::unique_lock lock(mutex_);
+    draining_ = true;
+    wake_.notify_all();
+    wake_.wait_until(lock, deadline, [this] { return ended_; });
   }
   cancelled_ = true;
   thread_.request_stop();
-  wake_.notify_all();
   thread_.join();
 }
 
-void Sender::loop(std::stop_token stop) noexcept {
-  while (!stop.stop_requested()) {
-    const bool last_round = draining_;
-    const std::shared_ptr<const Block> block =
-        spool_.front(stop, last_round ? kDrainPoll : kIdleWait);
-    if (block == nullptr) {
-      if (last_round) break;
-      continue;
-    }
-    while (!deliver(*block, stop)) {
-      if (stop.stop_requested()) return;
-    }
-  }
-  if (!stop.stop_requested()) sink_->finish();
-  ended_ = true;
+bool Sender::is_draining() const {
+  const std::lock_guard lock(mutex_);
+  return draining_;
 }
 
-// True when the block has left the spool; false after a wait, to try again.
-bool Sender::deliver(const Block& block, const std::stop_token& stop) {
-  const SendResult result = sink_->send(block);
-  {
-    const std::lock_guard lock(mutex_);
-    ++figures_.requests;
+void Sender::loop(std::stop_token stop) noexcept {
+  for (;;) {
+    const bool last_round = is_draining();
+    const std::shared_ptr<const Block> block =
+        spool_.front(stop, last_round ? milliseconds(0) : kIdleWait);
+    if (block != nullptr && !deliver(*block, stop)) break;
+    if (block == nullptr && (last_round || stop.stop_requested())) break;
   }
+  if (!stop.stop_requested()) sink_->finish();
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  wake_.notify_all();
+}
+
+// True when the block has left the spool; false when there was no more time for it.
+bool Sender::deliver(const Block& block, const std::stop_token& stop) {
+  const SendResult result = send(block, stop);
   switch (result.outcome) {
     case SendOutcome::Accepted:
-      note_recovery();
       spool_.settle(block.points, 0);
       return true;
     case SendOutcome::Refused:
-      base::log(base::LogLevel::Error, "the sink refused a block; its points are dropped",
-                {{"sink", name_}, {"points", block.points}, {"answer", result.detail}});
-      spool_.settle(0, block.points);
-      return true;
+      return deliver_in_parts(block, stop);
     case SendOutcome::Retry:
-      note_trouble(result);
-      // Full jitter: any time up to the bound, so that many senders do not return at once.
-      backoff_ms_ = std::clamp(backoff_ms_ * 2, backoff_.first_ms, backoff_.max_ms);
-      const std::int64_t jittered =
-          std::uniform_int_distribution<std::int64_t>(backoff_.first_ms / 2, backoff_ms_)(random_);
-      pause(std::max(jittered, result.retry_after_ms), stop);
       return false;
   }
   return true;
+}
+
+bool Sender::deliver_in_parts(const Block& block, const std::stop_token& stop) {
+  std::vector<Block> parts;
+  std::uint32_t refused = 0;
+  int requests_left = kRequestsPerRefusedBlock;
+  if (!push_halves(block, parts)) {
+    note_refusal(block, {SendOutcome::Refused, "", "the block cannot be divided"});
+    refused = block.points;
+  }
+  while (!parts.empty()) {
+    const Block part = std::move(parts.back());
+    parts.pop_back();
+    const SendResult result = send(part, stop);
+    if (result.outcome == SendOutcome::Retry) return false;
+    if (result.outcome == SendOutcome::Accepted) continue;
+    if (--requests_left > 0 && push_halves(part, parts)) continue;
+    note_refusal(part, result);
+    refused += part.points;
+  }
+  spool_.settle(block.points - refused, refused);
+  return true;
+}
+
+// Until the receiver says yes or no; Retry only when there is no more time.
+SendResult Sender::send(const Block& block, const std::stop_token& stop) {
+  for (;;) {
+    SendResult result = sink_->send(block);
+    {
+      const std::lock_guard lock(mutex_);
+      ++figures_.requests;
+    }
+    if (result.outcome != SendOutcome::Retry) {
+      note_recovery();
+      return result;
+    }
+    note_trouble(result);
+    back_off(result, stop);
+    if (stop.stop_requested()) return result;
+  }
+}
+
+void Sender::back_off(const SendResult& result, const std::stop_token& stop) {
+  // Full jitter: any time up to the bound, so that many senders do not return at once.
+  backoff_ms_ = std::clamp(backoff_ms_ * 2, backoff_.first_ms, backoff_.max_ms);
+  const std::int64_t jittered_ms =
+      std::uniform_int_distribution<std::int64_t>(backoff_.first_ms / 2, backoff_ms_)(random_);
+  const std::int64_t wait_ms = std::max(jittered_ms, result.retry_after_ms);
+  std::unique_lock lock(mutex_);
+  if (!draining_) wake_.wait_for(lock, stop, milliseconds(wait_ms), [this] { return draining_; });
+  if (!draining_) return;
+  wake_.wait_for(lock, stop, milliseconds(std::min(jittered_ms, kDrainPauseMs)),
+                 [] { return false; });
+}
+
+void Sender::note_refusal(const Block& block, const SendResult& result) const {
+  const auto lines = block_lines(block);
+  const std::string first =
+      lines ? lines->substr(0, std::min(lines->find('\n'), kLineBytesShown)) : "";
+  base::log(
+      base::LogLevel::Error, "the sink refuses points; they are dropped",
+      {{"sink", name_}, {"points", block.points}, {"answer", result.detail}, {"line", first}});
 }
 
 void Sender::note_trouble(const SendResult& result) {
@@ -114,11 +210,6 @@ void Sender::note_recovery() {
     figures_.cause.clear();
   }
   if (had_trouble) base::log(base::LogLevel::Info, "delivering again", {{"sink", name_}});
-}
-
-void Sender::pause(std::int64_t wait_ms, const std::stop_token& stop) {
-  std::unique_lock lock(mutex_);
-  wake_.wait_for(lock, stop, std::chrono::milliseconds(wait_ms), [] { return false; });
 }
 
 }  // namespace fedwave::sinks

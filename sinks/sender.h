@@ -1,6 +1,7 @@
 // One thread that takes a sink's blocks in order from its spool and delivers them: retrying with
 // exponential backoff and full jitter while the receiver is away, telling of it once when it starts
-// and once when it ends. Owns the sink and its thread; the spool outlives it.
+// and once when it ends. A block that the receiver refuses is halved until the lines that it cannot
+// take stand alone; only those are dropped. Owns the sink and its thread; the spool outlives it.
 #pragma once
 
 #include <atomic>
@@ -49,9 +50,13 @@ class Sender {
  private:
   void loop(std::stop_token stop) noexcept;
   bool deliver(const Block& block, const std::stop_token& stop);
+  bool deliver_in_parts(const Block& block, const std::stop_token& stop);
+  SendResult send(const Block& block, const std::stop_token& stop);
+  void back_off(const SendResult& result, const std::stop_token& stop);
+  [[nodiscard]] bool is_draining() const;
+  void note_refusal(const Block& block, const SendResult& result) const;
   void note_trouble(const SendResult& result);
   void note_recovery();
-  void pause(std::int64_t wait_ms, const std::stop_token& stop);
 
   const std::string name_;
   const std::unique_ptr<Sink> sink_;
@@ -63,8 +68,8 @@ class Sender {
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
   SenderFigures figures_;
-  std::atomic<bool> draining_ = false;
-  std::atomic<bool> ended_ = false;
+  bool draining_ = false;  // with mutex_
+  bool ended_ = false;     // with mutex_
   std::jthread thread_;
 };
 

@@ -11,7 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
-#include <cstdio>
+#include <climits>
 #include <cstring>
 #include <memory>
 
@@ -24,6 +24,7 @@ using base::Expected;
 
 constexpr std::int64_t kPollSliceMs = 100;  // how quickly a cancellation is noticed
 constexpr std::int64_t kDrainMs = 2'000;
+constexpr std::int64_t kStdoutTimeoutMs = 20'000;
 
 std::int64_t steady_ms() {
   using namespace std::chrono;
@@ -33,6 +34,22 @@ std::int64_t steady_ms() {
 Error socket_error(const std::string& what) {
   const auto code = errno == ETIMEDOUT ? ErrorCode::Timeout : ErrorCode::Unreachable;
   return {code, what + ": " + std::strerror(errno)};
+}
+
+// False, with errno, when the time is over or the wait was cancelled.
+bool wait_for_descriptor(int descriptor, short events, std::int64_t timeout_ms,
+                         const std::atomic<bool>* cancelled) {
+  const std::int64_t deadline = steady_ms() + timeout_ms;
+  for (;;) {
+    const std::int64_t left = deadline - steady_ms();
+    if (left <= 0 || (cancelled != nullptr && cancelled->load())) break;
+    pollfd waiting{.fd = descriptor, .events = events, .revents = 0};
+    const int ready = ::poll(&waiting, 1, static_cast<int>(std::min(left, kPollSliceMs)));
+    if (ready > 0) return true;
+    if (ready < 0 && errno != EINTR) return false;
+  }
+  errno = ETIMEDOUT;
+  return false;
 }
 
 }  // namespace
@@ -50,17 +67,7 @@ void TcpSink::disconnect() {
 }
 
 bool TcpSink::wait_for(short events, std::int64_t timeout_ms) const {
-  const std::int64_t deadline = steady_ms() + timeout_ms;
-  for (;;) {
-    const std::int64_t left = deadline - steady_ms();
-    if (left <= 0 || (cancelled_ != nullptr && cancelled_->load())) break;
-    pollfd waiting{.fd = socket_, .events = events, .revents = 0};
-    const int ready = ::poll(&waiting, 1, static_cast<int>(std::min(left, kPollSliceMs)));
-    if (ready > 0) return true;
-    if (ready < 0 && errno != EINTR) return false;
-  }
-  errno = ETIMEDOUT;
-  return false;
+  return wait_for_descriptor(socket_, events, timeout_ms, cancelled_);
 }
 
 Expected<void> TcpSink::connect() {
@@ -79,7 +86,8 @@ Expected<void> TcpSink::connect() {
   for (const addrinfo* a = found; a != nullptr; a = a->ai_next) {
     socket_ = ::socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (socket_ < 0) return socket_error("cannot make a socket");
-    const int user_timeout_ms = static_cast<int>(options_.write_timeout_ms);
+    const int user_timeout_ms =
+        static_cast<int>(std::min<std::int64_t>(options_.write_timeout_ms, INT_MAX));
     ::setsockopt(socket_, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_ms, sizeof user_timeout_ms);
     int failure = ::connect(socket_, a->ai_addr, a->ai_addrlen) == 0 ? 0 : errno;
     if (failure == EINPROGRESS) {
@@ -98,7 +106,7 @@ Expected<void> TcpSink::connect() {
   return last;
 }
 
-// A proxy never sends anything, so anything readable is its end of the connection.
+// A proxy never sends anything: the end of the stream, or an error, is its goodbye.
 bool TcpSink::receiver_has_left() const {
   char byte;
   const ssize_t count = ::recv(socket_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -144,14 +152,24 @@ void TcpSink::finish() {
   disconnect();
 }
 
+// In pieces that a pipe takes at once when it says that it is ready, so that a reader who has
+// stopped reading does not hold up the end of the process.
 SendResult StdoutSink::send(const Block& block) {
   const auto lines = block_lines(block);
   if (!lines) return {SendOutcome::Refused, "unreadable_block", lines.error().message};
-  const bool written = std::fwrite(lines->data(), 1, lines->size(), stdout) == lines->size();
-  if (written && std::fflush(stdout) == 0) return {};
-  std::clearerr(stdout);
-  return retry(
-      {ErrorCode::Io, std::string("cannot write to standard output: ") + std::strerror(errno)});
+  for (std::string_view rest = *lines; !rest.empty();) {
+    if (!wait_for_descriptor(STDOUT_FILENO, POLLOUT, kStdoutTimeoutMs, cancelled_)) {
+      return retry({ErrorCode::Timeout, "nobody reads standard output"});
+    }
+    const ssize_t count =
+        ::write(STDOUT_FILENO, rest.data(), std::min<std::size_t>(rest.size(), PIPE_BUF));
+    if (count < 0 && errno != EINTR) {
+      return retry(
+          {ErrorCode::Io, std::string("cannot write to standard output: ") + std::strerror(errno)});
+    }
+    if (count > 0) rest.remove_prefix(static_cast<std::size_t>(count));
+  }
+  return {};
 }
 
 }  // namespace fedwave::sinks

@@ -44,7 +44,11 @@ class TcpSink final : public Sink {
 
 class StdoutSink final : public Sink {
  public:
+  explicit StdoutSink(const std::atomic<bool>* cancelled) : cancelled_(cancelled) {}
   SendResult send(const Block& block) override;
+
+ private:
+  const std::atomic<bool>* cancelled_;
 };
 
 }  // namespace fedwave::sinks

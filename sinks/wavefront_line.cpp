@@ -256,23 +256,18 @@ std::vector<Centroid> merge_neighbours(const std::vector<Centroid>& centroids) {
   return merged;
 }
 
-}  // namespace
-
-const char* rejection_name(Rejection rejection) {
-  switch (rejection) {
-    case Rejection::EmptyName:
-      return "empty_name";
-    case Rejection::NameTooLong:
-      return "name_too_long";
-    case Rejection::EmptySource:
-      return "empty_source";
-    case Rejection::NotANumber:
-      return "not_a_number";
-    case Rejection::Infinite:
-      return "infinite";
+// How many counts it had to change.
+std::size_t cap_counts(std::vector<Centroid>& centroids) {
+  std::size_t capped = 0;
+  for (Centroid& centroid : centroids) {
+    if (centroid.count <= kCentroidCountMax) continue;
+    centroid.count = kCentroidCountMax;
+    ++capped;
   }
-  return "";
+  return capped;
 }
+
+}  // namespace
 
 const char* repair_name(Repair repair) {
   switch (repair) {
@@ -298,6 +293,8 @@ const char* repair_name(Repair repair) {
       return "control_character";
     case Repair::CentroidsMerged:
       return "centroids_merged";
+    case Repair::CentroidCountCapped:
+      return "centroid_count_capped";
   }
   return "";
 }
@@ -337,6 +334,8 @@ bool append_distribution(std::string& out, std::int64_t timestamp_s,
     sent = merge_neighbours(sent);
     if (repairs != nullptr) count(*repairs, Repair::CentroidsMerged);
   }
+  const std::size_t capped = cap_counts(sent);
+  if (repairs != nullptr) count(*repairs, Repair::CentroidCountCapped, capped);
   out += "!M " + std::to_string(timestamp_s);
   for (const Centroid& centroid : sent) {
     out += " #" + std::to_string(centroid.count) + ' ';

@@ -19,9 +19,7 @@
 namespace fedwave::sinks {
 
 // Why a point cannot go out at all.
-enum class Rejection : std::uint8_t { EmptyName, NameTooLong, EmptySource, NotANumber, Infinite };
-inline constexpr std::size_t kRejectionCount = 5;
-const char* rejection_name(Rejection rejection);  // snake_case, for counters
+enum class Rejection : std::uint8_t { EmptyName, NameTooLong, EmptySource };
 
 // What was changed so that the backend takes the point.
 enum class Repair : std::uint8_t {
@@ -36,8 +34,9 @@ enum class Repair : std::uint8_t {
   TimestampOutOfRange,  // not within the proxy's -8760 h … +24 h: the scrape's start instead
   ControlCharacter,     // in a value, other than tab and newline: replaced by a space
   CentroidsMerged,      // a distribution of more than kCentroidsMax: neighbours are merged
+  CentroidCountCapped,  // a count above kCentroidCountMax
 };
-inline constexpr std::size_t kRepairCount = 11;
+inline constexpr std::size_t kRepairCount = 12;
 const char* repair_name(Repair repair);  // snake_case, for counters
 using RepairCounts = std::array<std::uint32_t, kRepairCount>;
 
@@ -55,11 +54,12 @@ struct RenderedSeries {
   RepairCounts repairs{};
 };
 
-// `keep_first`: keys in their order of importance when there are more tags than the limit; keys not
-// listed come after them, in lexical order.
 struct RenderRejected {
   Rejection reason;
 };
+
+// `keep_first`: keys in their order of importance when there are more tags than the limit; keys not
+// listed come after them, in lexical order.
 std::variant<RenderedSeries, RenderRejected> render_series(const Point& point,
                                                            const LineLimits& limits,
                                                            std::span<const std::string> keep_first);
@@ -70,12 +70,14 @@ struct Centroid {
   std::int64_t count = 0;
 };
 
-inline constexpr std::size_t kCentroidsMax = 100;  // the receiver refuses more
+inline constexpr std::size_t kCentroidsMax = 100;             // the receiver refuses more
+inline constexpr std::int64_t kCentroidCountMax = INT32_MAX;  // the receiver's type for a count
 
 // `!M TIMESTAMP #count mean… "name" source=… tags\n`. Equal means are merged, counts below one and
 // means that are not finite left out, the means ascend. Above kCentroidsMax neighbours are merged
-// evenly along the scale, which keeps the total count and the mean; that is counted in `repairs`,
-// which may be null. Nothing is appended and false returned when no centroid is left.
+// evenly along the scale, which keeps the total count and the mean; then counts are capped. Both
+// are counted in `repairs`, which may be null. Nothing is appended and false returned when no
+// centroid is left.
 bool append_distribution(std::string& out, std::int64_t timestamp_s,
                          std::span<const Centroid> centroids, const RenderedSeries& series,
                          RepairCounts* repairs = nullptr);

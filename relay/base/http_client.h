@@ -28,7 +28,9 @@ struct HttpRequest {
   bool is_post = false;
   std::string_view body;             // borrowed until the request ends
   std::vector<std::string> headers;  // "Name: value"
-  std::string proxy_url;
+  std::string proxy_url;             // without credentials
+  std::string proxy_username;
+  std::string proxy_password;
   // Connects to this address instead of what the name in the URL resolves to; Host header and TLS
   // name stay those of the URL. Empty: as the name resolves.
   std::string connect_address;

@@ -42,7 +42,7 @@ bool write_port_file(const std::string& path, std::uint16_t port) {
   return static_cast<bool>(file.flush());
 }
 
-int summarise(const PipelineFigures& relay, const receive::ReceiverStats& received) {
+void summarise(const PipelineFigures& relay, const receive::ReceiverStats& received) {
   const SinkCounts& counts = relay.sources.front().counts.by_sink.front();
   std::printf(
       "\n%llu samples read in %llu scrapes: %llu sent, %llu dropped by filters, %llu repeated, "
@@ -56,10 +56,14 @@ int summarise(const PipelineFigures& relay, const receive::ReceiverStats& receiv
       static_cast<unsigned long long>(counts.rejected()),
       static_cast<unsigned long long>(received.points), received.points_by_name.size(),
       static_cast<unsigned long long>(received.rejected_lines()));
-  return received.points > 0 && received.rejected_lines() == 0 ? kExitOk : kExitUsage;
 }
 
 }  // namespace
+
+int demo_exit_code(const receive::ReceiverStats& received) {
+  if (received.rejected_lines() > 0) return kExitMalformed;
+  return received.points > 0 ? kExitOk : kExitUnreadable;
+}
 
 int demo_command(const DemoOptions& options) {
   StopSignals signals;
@@ -96,7 +100,9 @@ int demo_command(const DemoOptions& options) {
   }
   pipeline.stop(kGraceMs);
   (*receiver)->stop();
-  return summarise(pipeline.figures(), (*receiver)->stats());
+  const receive::ReceiverStats received = (*receiver)->stats();
+  summarise(pipeline.figures(), received);
+  return demo_exit_code(received);
 }
 
 }  // namespace fedwave::relay

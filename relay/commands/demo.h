@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "relay/receive/receiver.h"
+
 namespace fedwave::relay {
 
 struct DemoOptions {
@@ -16,5 +18,8 @@ struct DemoOptions {
 };
 
 int demo_command(const DemoOptions& options);
+
+// How the demo ends after what the receiver got.
+int demo_exit_code(const receive::ReceiverStats& received);
 
 }  // namespace fedwave::relay

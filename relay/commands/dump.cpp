@@ -18,6 +18,7 @@
 namespace fedwave::relay {
 namespace {
 
+constexpr std::uint64_t kMalformedShown = 100;  // the rest is counted
 constexpr std::size_t kStdinBytesMax = std::size_t{8} << 30;
 
 // Stands where a relay has a spool: prints the lines at once.
@@ -100,13 +101,14 @@ class Dump {
   sinks::BlockWriter writer_;
   std::optional<std::string> stdin_text_;
   bool unreadable_ = false;
-  bool malformed_ = false;
+  std::uint64_t malformed_ = 0;
 };
 
 void Dump::listen(Transform& transform) {
   transform.on_malformed_line(
       [this](std::uint64_t line, parsers::Malformed reason, std::string_view text) {
-        malformed_ = true;
+        ++malformed_;
+        if (malformed_ > kMalformedShown) return;
         std::cerr << format_malformed(line, reason, text) << '\n';
       });
 }
@@ -120,6 +122,9 @@ void Dump::note(const config::Source& source, const std::string& where,
     unreadable_ = true;
     std::cerr << place << ": " << error->message << '\n';
     return;
+  }
+  if (malformed_ > kMalformedShown) {
+    std::cerr << place << ": more malformed lines: " << malformed_text(counts) << '\n';
   }
   const SinkCounts& sink = counts.by_sink.front();
   if (counts.read == 0) {
@@ -196,7 +201,9 @@ void Dump::dump_inputs(const config::Source& source) {
 }
 
 void Dump::dump_scrape(const config::Source& source) {
-  for (const std::string& address : scrape_addresses(source)) {
+  std::vector<std::string> addresses = resolve_targets(source);
+  if (addresses.size() < 2) addresses = {""};  // as the name resolves
+  for (const std::string& address : addresses) {
     Target target(config_, source, address, make_curl_client(), base::system_clock());
     listen(target.transform());
     const ScrapeResult result = target.scrape({&writer_}, nullptr);
@@ -213,7 +220,7 @@ int Dump::run() {
     return kExitUsage;
   }
   if (unreadable_) return kExitUnreadable;
-  return options_.strict && malformed_ ? kExitMalformed : kExitOk;
+  return options_.strict && malformed_ > 0 ? kExitMalformed : kExitOk;
 }
 
 }  // namespace

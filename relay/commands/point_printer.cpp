@@ -7,6 +7,7 @@
 #include <array>
 #include <cstdio>
 #include <ctime>
+#include <variant>
 
 #include "relay/base/check.h"
 #include "relay/base/clock.h"
@@ -18,7 +19,7 @@ namespace {
 using receive::CheckedPoint;
 
 // Our own lines: whatever the proxy's limits are, they are to be shown.
-CheckedPoint read_back(std::string_view line) {
+std::variant<CheckedPoint, receive::Rejection> read_back(std::string_view line) {
   receive::LineRules rules;
   constexpr std::size_t kNoLimit = std::size_t{1} << 30;
   rules.limits = {kNoLimit,
@@ -32,13 +33,7 @@ CheckedPoint read_back(std::string_view line) {
                   std::int64_t{1} << 60};
   rules.renames_reserved_tags = false;
   rules.now_ms = base::system_clock().wall_ms();
-  auto checked = receive::check_line(line, receive::LineFormat::Autodetect, rules);
-  if (auto* rejection = std::get_if<receive::Rejection>(&checked)) {
-    CheckedPoint shown;
-    shown.name = std::move(rejection->text);
-    return shown;
-  }
-  return std::get<CheckedPoint>(std::move(checked));
+  return receive::check_line(line, receive::LineFormat::Autodetect, rules);
 }
 
 // The value as it stands on the wire: the second word of a metric line.
@@ -80,34 +75,15 @@ bool write_out(std::string_view text) {
   return std::fwrite(text.data(), 1, text.size(), stdout) == text.size();
 }
 
-}  // namespace
+using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
 
-void PointPrinter::print(std::string_view lines) {
-  switch (format_) {
-    case DumpFormat::Wavefront:
-      write_out(lines);
-      break;
-    case DumpFormat::Json:
-      out_.clear();
-      for_each_line(lines, [this](std::string_view line) { print_json(line); });
-      write_out(out_);
-      break;
-    case DumpFormat::Table:
-      for_each_line(lines, [this](std::string_view line) { add_row(line); });
-      break;
-  }
+void write_string(JsonWriter& writer, std::string_view text) {
+  writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
-void PointPrinter::print_json(std::string_view line) {
-  const CheckedPoint point = read_back(line);
-  rapidjson::StringBuffer buffer;
-  rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
-  const auto string = [&](std::string_view text) {
-    writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-  };
-  writer.StartObject();
+void write_point(JsonWriter& writer, const CheckedPoint& point, std::string_view line) {
   writer.Key("name");
-  string(point.name);
+  write_string(writer, point.name);
   if (point.is_distribution()) {
     writer.Key("centroids");
     writer.StartArray();
@@ -128,20 +104,56 @@ void PointPrinter::print_json(std::string_view line) {
   writer.Key("timestamp");
   writer.Int64(point.timestamp_ms / 1000);
   writer.Key("source");
-  string(point.source);
+  write_string(writer, point.source);
   writer.Key("tags");
   writer.StartObject();
   for (const auto& [key, value] : point.tags) {
     writer.Key(key.data(), static_cast<rapidjson::SizeType>(key.size()));
-    string(value);
+    write_string(writer, value);
   }
   writer.EndObject();
+}
+
+}  // namespace
+
+void PointPrinter::print(std::string_view lines) {
+  switch (format_) {
+    case DumpFormat::Wavefront:
+      write_out(lines);
+      break;
+    case DumpFormat::Json:
+      out_.clear();
+      for_each_line(lines, [this](std::string_view line) { out_ += point_json(line) + '\n'; });
+      write_out(out_);
+      break;
+    case DumpFormat::Table:
+      for_each_line(lines, [this](std::string_view line) { add_row(line); });
+      break;
+  }
+}
+
+std::string point_json(std::string_view line) {
+  const auto checked = read_back(line);
+  rapidjson::StringBuffer buffer;
+  JsonWriter writer(buffer);
+  writer.StartObject();
+  if (const auto* point = std::get_if<CheckedPoint>(&checked)) {
+    write_point(writer, *point, line);
+  } else {
+    writer.Key("unreadable");
+    write_string(writer, line);
+  }
   writer.EndObject();
-  out_.append(buffer.GetString(), buffer.GetSize()).append(1, '\n');
+  return {buffer.GetString(), buffer.GetSize()};
 }
 
 void PointPrinter::add_row(std::string_view line) {
-  const CheckedPoint point = read_back(line);
+  const auto checked = read_back(line);
+  if (const auto* rejection = std::get_if<receive::Rejection>(&checked)) {
+    rows_.push_back({.name = rejection->text, .value = "", .time = "", .source = "", .tags = ""});
+    return;
+  }
+  const auto& point = std::get<CheckedPoint>(checked);
   std::string tags;
   for (const auto& [key, value] : point.tags) {
     tags += (tags.empty() ? "" : " ") + key + "=" + value;

@@ -11,6 +11,9 @@
 
 namespace fedwave::relay {
 
+// A wire line as one JSON object; {"unreadable": line} when it cannot be read back.
+std::string point_json(std::string_view line);
+
 class PointPrinter {
  public:
   explicit PointPrinter(DumpFormat format) : format_(format) {}
@@ -28,7 +31,6 @@ class PointPrinter {
     std::string tags;
   };
 
-  void print_json(std::string_view line);
   void add_row(std::string_view line);
   void print_table();
 

@@ -1,7 +1,13 @@
 #include "relay/commands/run.h"
 
+#include <unistd.h>
+
+#include <chrono>
+#include <condition_variable>
 #include <csignal>
+#include <mutex>
 #include <optional>
+#include <thread>
 
 #include "config/load.h"
 #include "relay/base/log.h"
@@ -14,6 +20,7 @@
 namespace fedwave::relay {
 namespace {
 
+constexpr std::int64_t kPatienceMs = 2'000;  // beyond the grace time
 constexpr std::int64_t kForeverMs = std::int64_t{1} << 40;
 
 void log_source(const SourceFigures& source, const std::vector<SinkFigures>& sinks) {
@@ -56,6 +63,26 @@ std::optional<config::Config> load_and_log(const std::string& file) {
   return std::move(loaded.config);
 }
 
+// Ends the process when the orderly end takes longer than it may: a look-up of a name, for one,
+// cannot be interrupted.
+class LastResort {
+ public:
+  LastResort(const Pipeline& pipeline, std::int64_t after_ms)
+      : watch_([this, &pipeline, after_ms](const std::stop_token& stop) {
+          std::unique_lock lock(mutex_);
+          done_.wait_for(lock, stop, std::chrono::milliseconds(after_ms), [] { return false; });
+          if (stop.stop_requested()) return;
+          base::log(base::LogLevel::Warn, "something does not end in time; ending without it");
+          log_figures(pipeline.figures());
+          _exit(kExitOk);
+        }) {}
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable_any done_;
+  std::jthread watch_;
+};
+
 }  // namespace
 
 void log_figures(const PipelineFigures& figures) {
@@ -90,6 +117,7 @@ int run_command(const RunOptions& options) {
   }
   base::log(base::LogLevel::Info, "stopping: finishing what is in hand",
             {{"at_most_ms", config->shutdown_grace_ms}});
+  const LastResort last_resort(pipeline, config->shutdown_grace_ms + kPatienceMs);
   pipeline.stop(config->shutdown_grace_ms);
   log_figures(pipeline.figures());
   return kExitOk;

@@ -17,7 +17,7 @@ SECRETS = {
     "bearer_token": "Bea-91d0+src/9",
     "bearer_token of a variable": "Env-0f5a+src/9",
     "password": "Bas:c44e pw",
-    "password of proxy_url": "Prx:b6f7@pw",
+    "password of proxy_url": "Prx:b6f7 @pw",
     "header": "Hdr-5e29+val/9",
     "password of url": "Url:d183@pw",
 }
@@ -74,7 +74,7 @@ sources:
         password: '{SECRETS["password"]}'
   - url: {url}
     httpConfig:
-      proxy_url: http://{USER}:{quoted("password of proxy_url")}@{dead}
+      proxy_url: 'http://{USER}:{SECRETS["password of proxy_url"]}@{dead}'
   - url: {url}
     httpConfig:
       headers:
@@ -172,6 +172,11 @@ class BadConfigTest(SecretsCase):
         SINK + "    httpConfig:\n      bearer_token: '{0}${{unset'\n",
         SINK + "    httpConfig:\n      bearer_token: '${{NOT_SET_{0}}}'\n",
         SINK + "    httpConfig:\n      bearer_tokn: {0}\n",
+        SINK + "    httpConfig: {{bearer_token:{0}}}\n",
+        SINK + "    httpConfig: {{bearer_token:{0}, bearer_token:{0}}}\n",
+        SINK + "    httpConfig:\n      headers: {{X-Key:{0}}}\n",
+        SINK + "    httpConfig:\n      headers: {{Authorization: {0}}}\n",
+        SINK + "    httpConfig:\n      proxy_url: 'http://u:12/{0}@proxy:1'\n",
         SINK + "    httpConfig:\n      proxy_url: '{0}'\n",
         SINK + "    httpConfig:\n      proxy_url: 'http://u:{0}@proxy:port'\n",
         SINK + "    httpConfig:\n      proxy_url: {{http: 'http://u:{0}@proxy'}}\n",

@@ -36,6 +36,9 @@ class FakeHttpClient final : public base::HttpClient {
     std::string url;
     std::vector<std::string> headers;
     std::string body;
+    std::string proxy_url;
+    std::string proxy_username;
+    std::string proxy_password;
   };
   struct Script {
     std::deque<Answer> answers;
@@ -46,7 +49,8 @@ class FakeHttpClient final : public base::HttpClient {
 
   base::Expected<base::HttpHead> perform(const base::HttpRequest& request,
                                          base::HttpReceiver& receiver) override {
-    script_.asked.push_back({request.url, request.headers, std::string(request.body)});
+    script_.asked.push_back({request.url, request.headers, std::string(request.body),
+                             request.proxy_url, request.proxy_username, request.proxy_password});
     const Answer answer = script_.answers.front();
     script_.answers.pop_front();
     const base::HttpHead head{.status = answer.status,

@@ -209,7 +209,7 @@ class Page {
     const std::string rest = cursor.rest();
     if (word == "HELP") return expect(is_utf8(rest));
     const std::set<std::string> types = {"counter", "gauge", "histogram", "summary", "untyped"};
-    expect(types.count(rest) == 1);
+    expect(types.count(rest) == 1 && is_utf8(name));
     types_[name] = rest;
   }
 

@@ -227,6 +227,57 @@ const std::vector<Mistake>& mistakes() {
        in_source("    httpConfig:\n"
        "      proxy_url: user:secret@proxy\n"),
        {"f:6:18: error: \"proxy_url\" is not an absolute http or https URL; write http://host:port/path"}},
+      {"a password whose end was taken for a path",
+       in_source("    httpConfig:\n"
+       "      proxy_url: http://user:12/secret@proxy:3128\n"),
+       {"f:6:18: error: \"proxy_url\" goes on after host and port; write http://user:password@host:port, and in the password %2F for '/', %3F for '?' and %23 for '#'"}},
+      {"a password without a username",
+       in_source("    httpConfig:\n"
+       "      basic_auth: {password: secret}\n"),
+       {"f:6:30: error: \"password\" without \"username\"; write username: beside it"}},
+      {"a password file with an empty username",
+       in_source("    httpConfig:\n"
+       "      basic_auth: {username: '', password_file: /dev/null}\n"),
+       {"f:6:49: error: \"password_file\" without \"username\"; write username: beside it"}},
+      {"a username that cannot be read",
+       in_source("    httpConfig:\n"
+       "      basic_auth: {username: '${NO_SUCH}', password: secret}\n"),
+       {"f:6:30: error: the environment variable NO_SUCH is not set; set it, or write $$ for a dollar"}},
+      {"headers that have keys of their own",
+       in_source("    httpConfig:\n"
+       "      headers:\n"
+       "        authorization: Bearer secret\n"
+       "        HOST: h\n"
+       "        Accept: a\n"
+       "        Accept-Encoding: br\n"
+       "        User-Agent: me\n"
+       "        Content-Length: 0\n"
+       "        Content-Type: a/b\n"
+       "        Connection: close\n"
+       "        X-Prometheus-Scrape-Timeout-Seconds: 1\n"),
+       {"f:7:9: error: the header \"authorization\" is set by fedwave itself; write bearer_token, bearer_token_file or basic_auth",
+       "f:8:9: error: the header \"HOST\" is set by fedwave itself; it is the host of \"url\"; write another one there",
+       "f:9:9: error: the header \"Accept\" is set by fedwave itself; fedwave asks for the only format that it reads; remove it",
+       "f:10:9: error: the header \"Accept-Encoding\" is set by fedwave itself; fedwave asks for what it can decode; remove it",
+       "f:11:9: error: the header \"User-Agent\" is set by fedwave itself; fedwave says who it is; remove it",
+       "f:12:9: error: the header \"Content-Length\" is set by fedwave itself; a scrape sends no content; remove it",
+       "f:13:9: error: the header \"Content-Type\" is set by fedwave itself; a scrape sends no content; remove it",
+       "f:14:9: error: the header \"Connection\" is set by fedwave itself; connections are kept between scrapes; remove it",
+       "f:15:9: error: the header \"X-Prometheus-Scrape-Timeout-Seconds\" is set by fedwave itself; write collection with timeout"}},
+      {"headers without a value",
+       in_source("    httpConfig:\n"
+       "      headers: {X-A: '', X-B: ' ', X-C: }\n"),
+       {"f:6:22: error: the header \"X-A\" has no value; write one after the colon, or remove the header",
+       "f:6:31: error: the header \"X-B\" has no value; write one after the colon, or remove the header",
+       "f:6:36: error: the header \"X-C\" has no value; write one after the colon, or remove the header"}},
+      {"no space after the colon",
+       in_source("    httpConfig: {bearer_token:secret, headers: {X-A:secret}}\n"),
+       {"f:5:18: error: unknown key \"bearer_token\"; write a space after the colon",
+       "f:5:49: error: \"X-A\" cannot be a header's name; write a space after the colon"}},
+      {"twice no space after the colon",
+       in_source("    httpConfig: {bearer_token:secret, bearer_token:secret}\n"),
+       {"f:5:18: error: unknown key \"bearer_token\"; write a space after the colon",
+       "f:5:39: error: duplicate key \"bearer_token\"; it is already on line 5; keep one of the two"}},
       {"a certificate without its key",
        in_source("    httpConfig:\n"
        "      tls_config:\n"
@@ -261,7 +312,7 @@ const std::vector<Mistake>& mistakes() {
        "        X-A: \"a\\nSet: b\"\n"
        "        'b c': d\n"),
        {"f:7:14: error: \"X-A\" holds a line break or another control character; write it on one line",
-       "f:8:9: error: \"b c\" cannot be the name of a header"}},
+       "f:8:9: error: \"b c\" cannot be a header's name"}},
       {"sizes of the wrong kind",
        in_source("    limits:\n"
        "      bodySize: 1.5GiB\n"

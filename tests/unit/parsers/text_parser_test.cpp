@@ -403,6 +403,8 @@ TEST_CASE("comments and metadata are checked as far as Prometheus checks them") 
       {"# TYPE a info", "!bad_type"},
       {"# TYPE a.b counter", "!bad_type"},
       {"# TYPE \"a counter", "!bad_type"},
+      {"# TYPE \"a\xFF\" counter", "!bad_type"},
+      {"# TYPE \"a\xC3\xA9\" counter", ""},
       {"# TYPE a counter\r", "!carriage_return"},
       {"a 1\r", "!carriage_return"},
       {"a{x=\"1\"} 1 2\r", "!carriage_return"},

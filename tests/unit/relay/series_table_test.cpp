@@ -75,7 +75,7 @@ TEST_CASE("eviction throws out what was not seen, keeps the rest, and gives memo
     const std::string text(100, 'x');
     SeriesEntry& entry =
         table.insert(key(i), plan_of("head" + std::to_string(i), "tail" + std::to_string(i)), 0);
-    entry.last_scrape = i % 10 == 0 ? 9 : 2;
+    entry.last_seen = i % 10 == 0 ? 9 : 2;
   }
   const std::size_t before = table.bytes();
   CHECK_FALSE(table.evict(2));

@@ -202,6 +202,35 @@ TEST_CASE(
             .distribution_drops[static_cast<std::size_t>(sinks::DistributionDrop::CountFell)] == 1);
 }
 
+TEST_CASE("of buckets with the same bound the first one counts") {
+  Bench bench("convertHistograms: true");
+  const std::string type = "# TYPE h histogram\n";
+  bench.scrape(type +
+               "h_bucket{le=\"2\"} 4\nh_bucket{le=\"1\"} 4\nh_bucket{le=\"1.0\"} 0\n"
+               "h_bucket{le=\"2\"} 0\n");
+  bench.scrape(type +
+                   "h_bucket{le=\"2\"} 8\nh_bucket{le=\"1\"} 8\nh_bucket{le=\"1.0\"} 99\n"
+                   "h_bucket{le=\"2\"} 99\n",
+               kStartMs + 60'000);
+  CHECK(bench.lines() == "!M 1767225660 #1 0 #2 0.5 #1 1 \"h\" source=\"s\" \"cluster\"=\"c\"\n");
+}
+
+TEST_CASE("a bucket whose bound is not a number is no part of a distribution and keeps its text") {
+  Bench bench("convertHistograms: true");
+  const ScrapeCounts counts =
+      bench.scrape("# TYPE h histogram\nh_bucket{le=\"nan\"} 4.5\nh_bucket{le=\"1\"} 4\n");
+  CHECK(counts.by_sink[0].converted == 1);
+  CHECK(bench.lines() ==
+        "\"h.bucket\" 4 1767225600 source=\"s\" \"cluster\"=\"c\" \"le\"=\"nan\"\n");
+}
+
+TEST_CASE("the tag nodename is the source of a point, unless it is empty") {
+  Bench bench("", "[{type: stdout, name: one}, {type: stdout, name: two, tags: {nodename: ''}}]");
+  bench.scrape("a{nodename=\"n\"} 1\n");
+  CHECK(bench.lines(0).find("source=\"n\"") != std::string::npos);
+  CHECK(bench.lines(1) == "\"a.value\" 1 1767225600 source=\"s\" \"cluster\"=\"c\"\n");
+}
+
 TEST_CASE("series and distributions that are gone for a while are forgotten, whatever else stays") {
   Bench bench("convertHistograms: true");
   std::string many = "# TYPE h histogram\n";
@@ -217,14 +246,28 @@ TEST_CASE("series and distributions that are gone for a while are forgotten, wha
 }
 
 TEST_CASE("a page whose series are new in every scrape does not make the table grow without end") {
-  Bench bench("");
-  for (int n = 0; n < 12; ++n) {
-    std::string page;
-    for (int i = 0; i < 2'000; ++i) page += "m{n=\"" + std::to_string(n * 10'000 + i) + "\"} 1\n";
-    bench.scrape(page, kStartMs + n * 60'000, n % 2 == 0);
-    CAPTURE(n);
-    CHECK(bench.transform.series() <= 3 * 2'000);
+  for (const int complete_every : {1, 2, 1000}) {
+    CAPTURE(complete_every);
+    Bench bench("");
+    for (int n = 1; n <= 12; ++n) {
+      std::string page;
+      for (int i = 0; i < 2'000; ++i) {
+        page += "m{n=\"" + std::to_string(n * 10'000 + i) + "\"} 1\n";
+      }
+      bench.scrape(page, kStartMs + n * 60'000, n % complete_every == 0);
+      CAPTURE(n);
+      CHECK(bench.transform.series() <= 5'000);
+    }
   }
+}
+
+TEST_CASE("scrapes that fail make no series older") {
+  Bench bench("");
+  bench.scrape("a 1 1767225590000\nb 1\n");
+  for (int n = 1; n < 30; ++n) bench.scrape("", kStartMs + n * 60'000, false);
+  const ScrapeCounts counts = bench.scrape("a 1 1767225590000\nb 1\n", kStartMs + 60 * 60'000);
+  CHECK(counts.new_series == 0);
+  CHECK(counts.by_sink[0].repeated == 1);
 }
 
 TEST_CASE("each limit ends in an error of its own and keeps what was complete") {

@@ -121,3 +121,17 @@ TEST_CASE("a token file is read again when it changes, and one that is missing l
   CHECK(has(script.asked[1].headers, "Authorization: Bearer second"));
   std::filesystem::remove(path);
 }
+
+TEST_CASE("a proxy gets its credentials beside its URL") {
+  FakeHttpClient::Script script;
+  script.answers.push_back({.status = 202});
+  HttpSink sink({.url = "https://x/report",
+                 .proxy_url = "http://proxy:3128",
+                 .proxy_username = "user",
+                 .proxy_password = "s3cr et"},
+                std::make_unique<FakeHttpClient>(script), nullptr);
+  CHECK(sink.send({}).outcome == SendOutcome::Accepted);
+  CHECK(script.asked.at(0).proxy_url == "http://proxy:3128");
+  CHECK(script.asked.at(0).proxy_username == "user");
+  CHECK(script.asked.at(0).proxy_password == "s3cr et");
+}

@@ -4,7 +4,9 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <thread>
 
+#include "relay/base/gzip.h"
 #include "sinks/spool/memory_spool.h"
 
 using namespace fedwave;
@@ -102,4 +104,90 @@ TEST_CASE(
   CHECK(cancelled_too);
   CHECK(waiting.figures().points_waiting == 5);
   CHECK(hopeless.figures().trouble == "not now");
+}
+
+namespace {
+
+// Refuses every block with a line "poison" in it, and remembers what it took and how often it was
+// asked.
+class PickySink final : public sinks::Sink {
+ public:
+  PickySink(std::string& taken, int& requests) : taken_(taken), requests_(requests) {}
+  SendResult send(const Block& block) override {
+    ++requests_;
+    const std::string lines = *sinks::block_lines(block);
+    if (lines.find("poison") != std::string::npos)
+      return {SendOutcome::Refused, "http_400", "bad line"};
+    taken_ += lines;
+    return {};
+  }
+
+ private:
+  std::string& taken_;
+  int& requests_;
+};
+
+Block block_of_lines(const std::vector<std::string>& lines, bool gzip) {
+  std::string text;
+  for (const std::string& line : lines) text += line + "\n";
+  return {.bytes = gzip ? base::GzipDeflater().deflate(text) : text,
+          .gzip = gzip,
+          .points = static_cast<std::uint32_t>(lines.size()),
+          .line_bytes = text.size()};
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a bad line in a refused block costs that line and some requests, its neighbours arrive in "
+    "order") {
+  for (const bool gzip : {false, true}) {
+    CAPTURE(gzip);
+    std::vector<std::string> lines;
+    std::string good;
+    for (int i = 0; i < 10'000; ++i) {
+      const bool is_bad = i == 0 || i == 6'789;
+      lines.push_back(is_bad ? "poison" : "line " + std::to_string(i));
+      if (!is_bad) good += lines.back() + "\n";
+    }
+    sinks::MemorySpool spool(1 << 20);
+    std::atomic<bool> cancelled = false;
+    std::string taken;
+    int requests = 0;
+    spool.append(block_of_lines(lines, gzip));
+    sinks::Sender sender("picky", std::make_unique<PickySink>(taken, requests), spool, cancelled,
+                         kQuick);
+    sender.drain(steady_clock::now() + seconds(60));
+    CHECK(taken == good);
+    CHECK(spool.figures().points_delivered == 9'998);
+    CHECK(spool.figures().points_refused == 2);
+    CHECK(requests < 2 * 2 * 15);
+  }
+}
+
+TEST_CASE("a block of nothing but bad lines is given up after a bounded number of requests") {
+  sinks::MemorySpool spool(1 << 20);
+  std::atomic<bool> cancelled = false;
+  std::string taken;
+  int requests = 0;
+  spool.append(block_of_lines(std::vector<std::string>(10'000, "poison"), true));
+  sinks::Sender sender("picky", std::make_unique<PickySink>(taken, requests), spool, cancelled,
+                       kQuick);
+  sender.drain(steady_clock::now() + seconds(60));
+  CHECK(spool.figures().points_refused == 10'000);
+  CHECK(requests < 500);
+}
+
+TEST_CASE("a drain does not wait for the end of a long pause") {
+  Record record;
+  record.failures = 1;
+  sinks::MemorySpool spool(1 << 20);
+  std::atomic<bool> cancelled = false;
+  sinks::Sender sender("slow", std::make_unique<RecordingSink>(record), spool, cancelled,
+                       {.first_ms = 100'000, .max_ms = 200'000});
+  spool.append(block_of(5));
+  while (sender.figures().retries == 0) std::this_thread::yield();
+  sender.drain(steady_clock::now() + seconds(30));
+  CHECK(record.taken == std::vector<std::uint32_t>{5});
+  CHECK(spool.figures().points_delivered == 5);
 }

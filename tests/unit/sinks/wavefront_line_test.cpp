@@ -254,8 +254,6 @@ TEST_CASE("a source is cleaned like a value and cut to its limit") {
 TEST_CASE("every name for a counter is there and its own") {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < kRepairCount; ++i) names.emplace_back(repair_name(Repair(i)));
-  for (std::size_t i = 0; i < kRejectionCount; ++i)
-    names.emplace_back(rejection_name(Rejection(i)));
   for (const auto& name : names) CHECK_FALSE(name.empty());
   std::sort(names.begin(), names.end());
   CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
@@ -301,4 +299,18 @@ TEST_CASE("of more centroids than the receiver takes neighbours are merged") {
   // The last two of the 101 are one now: (99 * 1 + 100 * 3) / 4.
   CHECK(out.starts_with("!M 1 #1 0 #1 1 #1 2 "));
   CHECK(out.ends_with(" #1 97 #1 98 #4 99.75 \"lat\" source=\"s\"\n"));
+}
+
+TEST_CASE("a count that the receiver cannot hold is capped, also one that merging made") {
+  const auto series = rendered({"lat", "s", {}});
+  const std::int64_t most = std::numeric_limits<std::int32_t>::max();
+  const std::vector<Centroid> centroids = {
+      {1, most}, {2, most + 1}, {3, std::int64_t{1} << 53}, {4, most}, {4, 1}};
+  RepairCounts counts{};
+  std::string out;
+  CHECK(append_distribution(out, 1, centroids, series, &counts));
+  CHECK(out ==
+        "!M 1 #2147483647 1 #2147483647 2 #2147483647 3 #2147483647 4 \"lat\" source=\"s\"\n");
+  CHECK(counts[static_cast<std::size_t>(Repair::CentroidCountCapped)] == 3);
+  CHECK(counts[static_cast<std::size_t>(Repair::CentroidsMerged)] == 0);
 }

@@ -1,0 +1,23 @@
+// Hashes for tables whose keys come from outside. They are seeded with a random number that each
+// process draws once, so that nobody can prepare keys that collide; hence they differ from process
+// to process and are nothing to be stored or sent. Pure functions, any thread.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace fedwave::base {
+
+// Wide enough to stand for the bytes themselves.
+struct Hash128 {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  friend bool operator==(const Hash128&, const Hash128&) = default;
+};
+
+std::uint64_t seeded_hash64(std::string_view bytes);
+
+// Another `variant`, another hash of the same bytes.
+Hash128 seeded_hash128(std::string_view bytes, std::uint64_t variant = 0);
+
+}  // namespace fedwave::base
