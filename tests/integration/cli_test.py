@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import textwrap
+import time
 import unittest
 
 from support import fedwave, web
@@ -243,8 +244,9 @@ class DumpInputTest(FedwaveCase):
         self.assertEqual((good.returncode, good.stderr), (OK, ""))
 
     def test_a_sample_repeated_in_a_later_input_is_printed_once(self):
-        first = self.write("0.prom", "same 1 1767225600000\nmoved 1 1767225600000\nbare 1\n")
-        later = self.write("1.prom", "same 1 1767225600000\nmoved 2 1767225660000\nbare 1\n")
+        then, now = ((int(time.time()) - ago) * 1000 for ago in (120, 60))
+        first = self.write("0.prom", f"same 1 {then}\nmoved 1 {then}\nbare 1\n")
+        later = self.write("1.prom", f"same 1 {then}\nmoved 2 {now}\nbare 1\n")
         done = self.dump("--input", first, "--input", later, "--interval", "60s")
         self.assertEqual((done.returncode, done.stderr), (OK, ""))
         points = [parse(line) for line in done.stdout.splitlines()]

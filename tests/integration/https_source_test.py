@@ -1,6 +1,7 @@
 """Sources behind TLS and a bearer token, served by nginx with an authority of our own."""
 import os
 import tempfile
+import time
 import unittest
 
 from support import fedwave
@@ -9,11 +10,12 @@ from support.nginx import Nginx, Site
 from support.points import parse
 from support.processes import wait_until
 
-PAGE = """# TYPE istio_requests_total untyped
-istio_requests_total{app="reviews",response_code="200"} 4711 1767225600000
-istio_requests_total{app="ratings",response_code="503"} 12 1767225600000
+SCRAPED_S = int(time.time()) - 60
+PAGE = f"""# TYPE istio_requests_total untyped
+istio_requests_total{{app="reviews",response_code="200"}} 4711 {SCRAPED_S}000
+istio_requests_total{{app="ratings",response_code="503"}} 12 {SCRAPED_S}000
 # TYPE pilot_services untyped
-pilot_services{app="istiod"} 14
+pilot_services{{app="istiod"}} 14
 """
 TOKENS = {"first": "first-6b1f0c5e9d", "second": "second-a94e77d210"}
 WRONG_TOKEN = "wrong-03c5d8f1be"
