@@ -196,6 +196,10 @@ Expected<base::HttpRequest> Target::make_request(const std::atomic<bool>* cancel
     secrets_.push_back(*password);
     add_secret("Authorization: Basic ", base::base64(http.basic_username + ":" + *password));
   }
+  if (!http.proxy_password.empty()) {
+    secrets_.push_back(http.proxy_password.value);
+    secrets_.push_back(base::base64(http.proxy_username + ":" + http.proxy_password.value));
+  }
   request.proxy_url = http.proxy_url;
   request.proxy_username = http.proxy_username;
   request.proxy_password = http.proxy_password.value;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <vector>
 
 #include "relay/base/text.h"
 
@@ -100,8 +101,12 @@ SendResult HttpSink::send(const Block& block) {
   if (!head) return retry(head.error());
   const SendOutcome outcome = outcome_of(head->status);
   if (outcome == SendOutcome::Accepted) return {};
+  std::vector<std::string> secrets{*secret, options_.proxy_password};
+  if (!options_.proxy_password.empty()) {
+    secrets.push_back(base::base64(options_.proxy_username + ":" + options_.proxy_password));
+  }
   return {outcome, "http_" + std::to_string(head->status),
-          describe(head->status, answer.excerpt.first_line({&*secret, 1})),
+          describe(head->status, answer.excerpt.first_line(secrets)),
           retry_after_ms(head->retry_after)};
 }
 
