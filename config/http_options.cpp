@@ -157,7 +157,9 @@ void check_file(std::string_view key, const std::string& path, Position where, S
                            (is_folder  ? " is a folder"
                             : is_there ? " cannot be read"
                                        : " does not exist");
-  if (severity == Severity::Error) {
+  // What exists only inside a pod cannot be missed elsewhere.
+  const bool only_in_pods = path.starts_with("/var/run/secrets/kubernetes.io/");
+  if (severity == Severity::Error && !only_in_pods) {
     problems.error(where, what, "name a file that is there, or remove the key");
   } else {
     problems.warning(where, what, "inside a pod it usually does");

@@ -188,6 +188,7 @@ void add_receive(Commands& commands, ReceiveOptions& options) {
   const auto read_token = [&options](const std::string& path) {
     auto token = base::WatchedFile(path).content();
     if (!token) throw CLI::ValidationError("--token-file", token.error().message);
+    if (token->empty()) throw CLI::ValidationError("--token-file", path + " is empty");
     options.token = std::move(*token);
   };
   receive
@@ -263,7 +264,8 @@ int run_command_line(int argc, char** argv) {
   add_receive(commands, receive);
   add_demo(commands, demo);
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return "fedwave: " + std::string(error.what()) + "\nfedwave --help shows what there is.\n";
+    return "fedwave: " + std::string(error.what()) +
+           "\nfedwave COMMAND --help shows what there is.\n";
   });
   if (const std::string wrong = unknown_first_word(app, argc, argv); !wrong.empty()) {
     std::cerr << "fedwave: " << wrong << "; fedwave --help shows what there is.\n";

@@ -94,28 +94,23 @@ class Target::Body final : public base::HttpReceiver {
 
   bool on_head(const base::HttpHead& head) override {
     status_ = head.status;
-    if (status_ != 200) return true;  // the body's beginning says why
-    problem_ = content_type_problem(head.content_type);
     const std::string encoding = base::lower(head.content_encoding);
     is_gzip_ = encoding == "gzip" || encoding == "x-gzip";
+    if (is_gzip_) inflater_.reset();
+    if (status_ != 200) return true;  // the body's beginning says why
+    problem_ = content_type_problem(head.content_type);
     if (!is_gzip_ && !encoding.empty() && encoding != "identity") {
       problem_ =
           Error{ErrorCode::BadEncoding, "the answer is encoded as \"" + base::printable(encoding) +
                                             "\", but only gzip was offered"};
     }
-    if (is_gzip_) inflater_.reset();
     return !problem_;
   }
 
   bool on_body(std::string_view bytes) override {
-    if (status_ != 200) {
-      answer_.append(bytes);
-      return true;
-    }
     received_ = received_ || !bytes.empty();
-    if (!is_gzip_) return transform_.feed(bytes);
-    const auto fed =
-        inflater_.feed(bytes, [this](std::string_view text) { return transform_.feed(text); });
+    if (!is_gzip_) return take(bytes);
+    const auto fed = inflater_.feed(bytes, [this](std::string_view text) { return take(text); });
     if (!fed && fed.error().code != ErrorCode::Cancelled) problem_ = fed.error();
     return fed.has_value();
   }
@@ -145,6 +140,12 @@ class Target::Body final : public base::HttpReceiver {
   }
 
  private:
+  bool take(std::string_view text) {
+    if (status_ == 200) return transform_.feed(text);
+    answer_.append(text);
+    return true;
+  }
+
   std::string quoted_answer() const {
     const std::string line = answer_.first_line(secrets_);
     return line.empty() ? std::string() : " (\"" + line + "\")";

@@ -8,7 +8,8 @@
 namespace fedwave::relay {
 
 std::unique_ptr<sinks::Spool> make_spool(const config::Sink& sink) {
-  return std::make_unique<sinks::MemorySpool>(static_cast<std::uint64_t>(sink.spool_bytes));
+  return std::make_unique<sinks::MemorySpool>(sink.name,
+                                              static_cast<std::uint64_t>(sink.spool_bytes));
 }
 
 std::unique_ptr<sinks::Sink> make_sink(const config::Sink& sink, base::HttpClientFactory client,

@@ -70,7 +70,8 @@ std::map<double, double> spread(std::span<const Bucket> buckets, const std::vect
 // Whole minutes and the rest apart, as Go's Duration.Minutes rounds it.
 double minutes_of(std::int64_t elapsed_ms) {
   constexpr std::int64_t kMinuteMs = 60'000;
-  return static_cast<double>(elapsed_ms / kMinuteMs) +
+  const std::int64_t whole_minutes = elapsed_ms / kMinuteMs;
+  return static_cast<double>(whole_minutes) +
          static_cast<double>(elapsed_ms % kMinuteMs) / static_cast<double>(kMinuteMs);
 }
 

@@ -18,6 +18,11 @@ constexpr std::int64_t kDrainPauseMs = 500;  // between attempts when the time i
 // With so many bad lines that this is not enough, what is left is dropped in larger parts.
 constexpr int kRequestsPerRefusedBlock = 200;
 
+// A receiver that has never taken anything, and takes none of the parts within so many requests, is
+// more likely a wrong address (http to an https port, say) than a Wavefront with nothing but bad
+// lines before it: its points stay.
+constexpr int kRequestsToJudge = 40;
+
 constexpr std::size_t kLineBytesShown = 300;
 
 Block part_of(const Block& block, std::string_view lines, std::uint32_t points) {
@@ -65,7 +70,7 @@ Sender::Sender(std::string name, std::unique_ptr<Sink> sink, Spool& spool,
       cancelled_(cancelled),
       backoff_(backoff),
       random_(std::random_device{}()),
-      thread_([this](std::stop_token stop) { loop(stop); }) {}
+      thread_([this](const std::stop_token& stop) { loop(stop); }) {}
 
 Sender::~Sender() {
   drain(std::chrono::steady_clock::now());
@@ -94,7 +99,7 @@ bool Sender::is_draining() const {
   return draining_;
 }
 
-void Sender::loop(std::stop_token stop) noexcept {
+void Sender::loop(const std::stop_token& stop) noexcept {
   for (;;) {
     const bool last_round = is_draining();
     const std::shared_ptr<const Block> block =
@@ -110,39 +115,45 @@ void Sender::loop(std::stop_token stop) noexcept {
 
 // True when the block has left the spool; false when there was no more time for it.
 bool Sender::deliver(const Block& block, const std::stop_token& stop) {
-  const SendResult result = send(block, stop);
-  switch (result.outcome) {
-    case SendOutcome::Accepted:
+  for (;;) {
+    const SendResult result = send(block, stop);
+    if (result.outcome == SendOutcome::Retry) return false;
+    if (result.outcome == SendOutcome::Accepted) {
       spool_.settle(block.points, 0);
       return true;
-    case SendOutcome::Refused:
-      return deliver_in_parts(block, stop);
-    case SendOutcome::Retry:
-      return false;
+    }
+    const Parts parts = deliver_in_parts(block, result, stop);
+    if (parts != Parts::NoneTaken) return parts == Parts::Settled;
+    note_trouble({SendOutcome::Retry, result.cause + "_always",
+                  result.detail +
+                      "; it has never taken anything: is this the address of a Wavefront "
+                      "(http or https, host, port)?"});
+    back_off(result, stop);
+    if (stop.stop_requested()) return false;
   }
-  return true;
 }
 
-bool Sender::deliver_in_parts(const Block& block, const std::stop_token& stop) {
+Sender::Parts Sender::deliver_in_parts(const Block& block, const SendResult& refusal,
+                                       const std::stop_token& stop) {
   std::vector<Block> parts;
-  std::uint32_t refused = 0;
-  int requests_left = kRequestsPerRefusedBlock;
-  if (!push_halves(block, parts)) {
-    note_refusal(block, {SendOutcome::Refused, "", "the block cannot be divided"});
-    refused = block.points;
-  }
-  while (!parts.empty()) {
-    const Block part = std::move(parts.back());
+  std::vector<Block> refused;
+  std::uint32_t refused_points = 0;
+  if (!push_halves(block, parts)) refused.push_back(block);
+  for (int requests = 1; !parts.empty(); ++requests) {
+    if (!ever_accepted_ && requests > kRequestsToJudge) return Parts::NoneTaken;
+    Block part = std::move(parts.back());
     parts.pop_back();
     const SendResult result = send(part, stop);
-    if (result.outcome == SendOutcome::Retry) return false;
+    if (result.outcome == SendOutcome::Retry) return Parts::Stopped;
     if (result.outcome == SendOutcome::Accepted) continue;
-    if (--requests_left > 0 && push_halves(part, parts)) continue;
-    note_refusal(part, result);
-    refused += part.points;
+    if (requests < kRequestsPerRefusedBlock && push_halves(part, parts)) continue;
+    refused.push_back(std::move(part));
   }
-  spool_.settle(block.points - refused, refused);
-  return true;
+  if (!ever_accepted_) return Parts::NoneTaken;
+  for (const Block& part : refused) refused_points += part.points;
+  note_refusal(refused, refused_points, refusal);
+  spool_.settle(block.points - refused_points, refused_points);
+  return Parts::Settled;
 }
 
 // Until the receiver says yes or no; Retry only when there is no more time.
@@ -153,10 +164,9 @@ SendResult Sender::send(const Block& block, const std::stop_token& stop) {
       const std::lock_guard lock(mutex_);
       ++figures_.requests;
     }
-    if (result.outcome != SendOutcome::Retry) {
-      note_recovery();
-      return result;
-    }
+    ever_accepted_ = ever_accepted_ || result.outcome == SendOutcome::Accepted;
+    if (result.outcome == SendOutcome::Accepted) note_recovery();
+    if (result.outcome != SendOutcome::Retry) return result;
     note_trouble(result);
     back_off(result, stop);
     if (stop.stop_requested()) return result;
@@ -176,13 +186,16 @@ void Sender::back_off(const SendResult& result, const std::stop_token& stop) {
                  [] { return false; });
 }
 
-void Sender::note_refusal(const Block& block, const SendResult& result) const {
-  const auto lines = block_lines(block);
+// One event for a block, with the first of the lines that it is about.
+void Sender::note_refusal(const std::vector<Block>& refused, std::uint32_t points,
+                          const SendResult& result) const {
+  if (refused.empty()) return;
+  const auto lines = block_lines(refused.front());
   const std::string first =
       lines ? lines->substr(0, std::min(lines->find('\n'), kLineBytesShown)) : "";
   base::log(
-      base::LogLevel::Error, "the sink refuses points; they are dropped",
-      {{"sink", name_}, {"points", block.points}, {"answer", result.detail}, {"line", first}});
+      base::LogLevel::Error, "the sink refuses points; they are dropped, the others delivered",
+      {{"sink", name_}, {"points", points}, {"answer", result.detail}, {"first_line", first}});
 }
 
 void Sender::note_trouble(const SendResult& result) {

@@ -14,6 +14,7 @@
 #include <stop_token>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "sinks/sink.h"
 #include "sinks/spool/spool.h"
@@ -48,13 +49,16 @@ class Sender {
   [[nodiscard]] SenderFigures figures() const;
 
  private:
-  void loop(std::stop_token stop) noexcept;
+  void loop(const std::stop_token& stop) noexcept;
   bool deliver(const Block& block, const std::stop_token& stop);
-  bool deliver_in_parts(const Block& block, const std::stop_token& stop);
+  enum class Parts : std::uint8_t { Settled, NoneTaken, Stopped };
+  Parts deliver_in_parts(const Block& block, const SendResult& refusal,
+                         const std::stop_token& stop);
   SendResult send(const Block& block, const std::stop_token& stop);
   void back_off(const SendResult& result, const std::stop_token& stop);
   [[nodiscard]] bool is_draining() const;
-  void note_refusal(const Block& block, const SendResult& result) const;
+  void note_refusal(const std::vector<Block>& refused, std::uint32_t points,
+                    const SendResult& result) const;
   void note_trouble(const SendResult& result);
   void note_recovery();
 
@@ -65,6 +69,7 @@ class Sender {
   const Backoff backoff_;
   std::minstd_rand random_;
   std::int64_t backoff_ms_ = 0;
+  bool ever_accepted_ = false;  // by this receiver: it is a Wavefront
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
   SenderFigures figures_;

@@ -84,7 +84,8 @@ int demo_command(const DemoOptions& options) {
     return kExitUsage;
   }
   std::cerr << "the mesh is at http://" << pages.server().address()
-            << "/federate and /metrics; the receiver at " << (*receiver)->address() << '\n';
+            << "/federate (the whole page, whatever match[] says) and /metrics; the receiver at "
+            << (*receiver)->address() << '\n';
 
   const config::Config config =
       demo_config(options, pages.server().address(), (*receiver)->address());

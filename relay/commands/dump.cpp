@@ -5,10 +5,10 @@
 
 #include "relay/base/clock.h"
 #include "relay/base/file.h"
-#include "relay/base/gzip.h"
 #include "relay/commands/check.h"
 #include "relay/commands/exit_code.h"
 #include "relay/commands/malformed_text.h"
+#include "relay/commands/page_bytes.h"
 #include "relay/commands/point_printer.h"
 #include "relay/count_text.h"
 #include "relay/curl_client.h"
@@ -33,10 +33,14 @@ class PrintingOutput final : public sinks::BlockOutput {
 
 // Without a configuration: the one URL (or the input in its place) as it is, unfiltered.
 std::optional<config::Config> bare_config(const std::string& url) {
-  std::string quoted;
-  for (const char c : url) quoted += c == '\'' ? "\'\'" : std::string(1, c);
+  std::string source = "name: input, url: 'http://input/'";
+  if (!url.empty()) {
+    source = "url: '";
+    for (const char c : url) source += c == '\'' ? "\'\'" : std::string(1, c);
+    source += "'";
+  }
   const std::string yaml =
-      "sources: {prometheus_sources: [{url: '" + quoted + "'}]}\nsinks: [{type: stdout}]\n";
+      "sources: {prometheus_sources: [{" + source + "}]}\nsinks: [{type: stdout}]\n";
   config::LoadResult loaded = config::load_text("--url", yaml, config::process_environment());
   for (const config::Problem& problem : loaded.problems) {
     std::cerr << "fedwave: --url: " << problem.what << (problem.advice.empty() ? "" : "; ")
@@ -47,8 +51,7 @@ std::optional<config::Config> bare_config(const std::string& url) {
 
 // What is dumped: the chosen sources, seen by one sink.
 std::optional<config::Config> choose(const DumpOptions& options) {
-  const std::string url = options.url.empty() ? "http://input/" : options.url;
-  auto loaded = options.config_file.empty() ? bare_config(url)
+  auto loaded = options.config_file.empty() ? bare_config(options.url)
                                             : load_or_explain(options.config_file, std::cerr);
   if (!loaded) return {};
   config::Config& config = *loaded;
@@ -133,8 +136,14 @@ void Dump::note(const config::Source& source, const std::string& where,
   }
   if (sink.written + sink.converted == 0) {
     std::cerr << place << ": none of " << counts.read << " samples is left: " << sink.filtered()
-              << " dropped by filters, " << sink.repeated << " repeated, " << sink.rejected()
-              << " rejected\n";
+              << " dropped by filters (" << filtered_text(sink) << "), " << sink.repeated
+              << " repeated, " << sink.rejected() << " rejected\n";
+  }
+  if (sink.converted > 0 && sink.distributions == 0) {
+    std::cerr
+        << place << ": " << sink.converted
+        << " samples went into histograms that need the next scrape to compare with; give it as "
+           "another --input\n";
   }
   if (const std::string reasons = rejected_text(sink); !reasons.empty()) {
     std::cerr << place << ": samples that cannot be sent: " << reasons << '\n';
@@ -159,25 +168,12 @@ base::Expected<void> Dump::read_input(const std::string& path,
 
 // True when the page was read to its end (or to a limit, which the transform tells).
 bool Dump::feed_file(const std::string& path, Transform& transform) {
-  std::optional<base::GzipInflater> inflater;
-  std::optional<base::Error> damage;
-  bool first = true;
-  const auto to_transform = [&transform](std::string_view text) { return transform.feed(text); };
-  const auto read = read_input(path, [&](std::string_view piece) {
-    if (first && piece.starts_with("\x1f\x8b")) inflater.emplace();
-    first = false;
-    if (!inflater) return to_transform(piece);
-    const auto fed = inflater->feed(piece, to_transform);
-    if (!fed && fed.error().code != base::ErrorCode::Cancelled) damage = fed.error();
-    return fed.has_value();
-  });
-  if (!read) damage = read.error();
-  if (!damage && inflater && !inflater->at_end() && transform.failure() == nullptr) {
-    damage = base::Error{base::ErrorCode::Truncated, "the gzip stream ends before its end"};
-  }
-  if (!damage) return true;
+  PageBytes page([&transform](std::string_view text) { return transform.feed(text); });
+  auto read = read_input(path, [&page](std::string_view piece) { return page.feed(piece); });
+  if (read) read = page.finish(path);
+  if (read) return true;
   unreadable_ = true;
-  std::cerr << "fedwave: " << path << ": " << damage->message << '\n';
+  std::cerr << "fedwave: " << read.error().message << '\n';
   return false;
 }
 

@@ -15,6 +15,7 @@
 #include "relay/base/file.h"
 #include "relay/commands/exit_code.h"
 #include "relay/commands/malformed_text.h"
+#include "relay/commands/page_bytes.h"
 
 namespace fedwave::relay {
 namespace {
@@ -107,10 +108,13 @@ int parse_command(const ParseOptions& options, std::ostream& out, std::ostream& 
   }
   JsonPrinter printer(out, err);
   parsers::TextPage page(printer, static_cast<std::size_t>(config::SourceLimits{}.line_bytes));
-  const auto read = base::read_pieces(options.file, [&page](std::string_view piece) {
-    page.feed(piece);
+  PageBytes bytes([&page](std::string_view text) {
+    page.feed(text);
     return true;
   });
+  auto read = base::read_pieces(options.file,
+                                [&bytes](std::string_view piece) { return bytes.feed(piece); });
+  if (read) read = bytes.finish(options.file);
   page.finish(read.has_value());
   printer.flush();
   if (!read) {

@@ -88,7 +88,8 @@ class LastResort {
 void log_figures(const PipelineFigures& figures) {
   for (const SourceFigures& source : figures.sources) log_source(source, figures.sinks);
   for (const SinkFigures& sink : figures.sinks) {
-    base::log(sink.spool.points_expired > 0 ? base::LogLevel::Warn : base::LogLevel::Info,
+    base::log(sink.spool.points_expired + sink.spool.points_refused > 0 ? base::LogLevel::Warn
+                                                                        : base::LogLevel::Info,
               "sink figures",
               {{"sink", sink.name},
                {"spooled", sink.spool.points_spooled},
@@ -113,7 +114,10 @@ int run_command(const RunOptions& options) {
   Pipeline pipeline(*config, base::system_clock(), make_curl_client);
   for (;;) {
     const auto signal = signals.wait_for(kForeverMs);
-    if (signal && *signal != SIGHUP) break;
+    if (!signal) continue;
+    if (*signal != SIGHUP) break;
+    base::log(base::LogLevel::Warn,
+              "SIGHUP changes nothing: a changed configuration needs a restart");
   }
   base::log(base::LogLevel::Info, "stopping: finishing what is in hand",
             {{"at_most_ms", config->shutdown_grace_ms}});

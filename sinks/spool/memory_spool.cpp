@@ -1,28 +1,38 @@
 #include "sinks/spool/memory_spool.h"
 
 #include "relay/base/check.h"
+#include "relay/base/log.h"
 
 namespace fedwave::sinks {
 
 void MemorySpool::append(Block block) {
+  bool is_news = false;
   {
     const std::lock_guard lock(mutex_);
     figures_.points_spooled += block.points;
     figures_.points_waiting += block.points;
     figures_.bytes_waiting += block.bytes.size();
     blocks_.push_back(std::make_shared<const Block>(std::move(block)));
-    expire_oldest_locked();
+    is_news = expire_oldest_locked() > 0 && !is_full_;
+    is_full_ = is_full_ || is_news;
   }
   arrived_.notify_one();
+  if (is_news) {
+    base::log(base::LogLevel::Error,
+              "the spool is full: the oldest points are dropped until the sink takes them again",
+              {{"sink", name_}, {"spool_bytes", bytes_max_}});
+  }
 }
 
 // The newest block always stays, however large: a spool too small for one block still delivers.
-void MemorySpool::expire_oldest_locked() {
+std::uint64_t MemorySpool::expire_oldest_locked() {
+  const std::uint64_t before = figures_.points_expired;
   const std::size_t first = front_in_hand_ ? 1 : 0;
   while (figures_.bytes_waiting > bytes_max_ && blocks_.size() > first + 1) {
     figures_.points_expired += blocks_[first]->points;
     remove_locked(first);
   }
+  return figures_.points_expired - before;
 }
 
 void MemorySpool::remove_locked(std::size_t index) {
@@ -47,10 +57,15 @@ void MemorySpool::settle(std::uint32_t delivered, std::uint32_t refused) {
   figures_.points_refused += refused;
   remove_locked(0);
   front_in_hand_ = false;
+  if (blocks_.empty()) is_full_ = false;
 }
 
 void MemorySpool::close() {
   const std::lock_guard lock(mutex_);
+  if (figures_.points_waiting > 0) {
+    base::log(base::LogLevel::Error, "the end has come before these points were delivered",
+              {{"sink", name_}, {"points", figures_.points_waiting}});
+  }
   figures_.points_expired += figures_.points_waiting;
   blocks_.clear();
   front_in_hand_ = false;

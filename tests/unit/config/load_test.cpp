@@ -604,3 +604,14 @@ TEST_CASE("a problem is one line, with its place where it has one") {
   CHECK(format_problem("a.yaml", {Severity::Warning, {}, "two\nlines", ""}) ==
         "a.yaml: warning: two lines");
 }
+
+TEST_CASE("a file of the service account that is not there is a warning outside a pod") {
+  const auto loaded = fedwave::config::load_text(
+      "f",
+      "sinks: [{type: stdout}]\nsources: {prometheus_sources: [{url: 'https://x/m', httpConfig: "
+      "{tls_config: {ca_file: /var/run/secrets/kubernetes.io/serviceaccount/absent.crt}}}]}\n",
+      [](std::string_view) -> std::optional<std::string> { return {}; });
+  REQUIRE(loaded.config.has_value());
+  REQUIRE(loaded.problems.size() == 1);
+  CHECK(loaded.problems[0].severity == fedwave::config::Severity::Warning);
+}

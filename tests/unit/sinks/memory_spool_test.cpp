@@ -29,7 +29,7 @@ std::shared_ptr<const Block> take(MemorySpool& spool) {
 }  // namespace
 
 TEST_CASE("blocks leave in the order they came, and only when settled") {
-  MemorySpool spool(1000);
+  MemorySpool spool("test", 1000);
   CHECK(take(spool) == nullptr);
   spool.append(block_of(1, 10, 5));
   spool.append(block_of(2, 10, 6));
@@ -49,7 +49,7 @@ TEST_CASE("blocks leave in the order they came, and only when settled") {
 }
 
 TEST_CASE("a full spool expires the oldest, never the one in the sender's hand, never the newest") {
-  MemorySpool spool(100);
+  MemorySpool spool("test", 100);
   spool.append(block_of(1, 40));
   spool.append(block_of(2, 40));
   REQUIRE(take(spool)->points == 1);
@@ -67,7 +67,7 @@ TEST_CASE("a full spool expires the oldest, never the one in the sender's hand, 
 }
 
 TEST_CASE("what waits at the end counts as expired") {
-  MemorySpool spool(1000);
+  MemorySpool spool("test", 1000);
   spool.append(block_of(7, 10));
   spool.append(block_of(9, 10));
   REQUIRE(take(spool) != nullptr);

@@ -67,7 +67,7 @@ TEST_CASE(
     "blocks are delivered in order, through failures, and a refused one does not hold the rest") {
   Record record;
   record.failures = 5;
-  sinks::MemorySpool spool(1 << 20);
+  sinks::MemorySpool spool("test", 1 << 20);
   std::atomic<bool> cancelled = false;
   for (const std::uint32_t points : {1u, 2u, 13u, 4u}) spool.append(block_of(points));
   sinks::Sender sender("test", std::make_unique<RecordingSink>(record), spool, cancelled, kQuick);
@@ -85,7 +85,7 @@ TEST_CASE(
 TEST_CASE(
     "a drain delivers what still waits, and gives up at its deadline when the receiver is away") {
   Record record;
-  sinks::MemorySpool spool(1 << 20);
+  sinks::MemorySpool spool("test", 1 << 20);
   std::atomic<bool> cancelled = false;
   sinks::Sender sender("test", std::make_unique<RecordingSink>(record), spool, cancelled, kQuick);
   for (std::uint32_t i = 1; i <= 50; ++i) spool.append(block_of(i + 100));
@@ -95,7 +95,7 @@ TEST_CASE(
 
   Record away;
   away.failures = INT32_MAX;
-  sinks::MemorySpool waiting(1 << 20);
+  sinks::MemorySpool waiting("test", 1 << 20);
   std::atomic<bool> cancelled_too = false;
   sinks::Sender hopeless("away", std::make_unique<RecordingSink>(away), waiting, cancelled_too,
                          kQuick);
@@ -150,7 +150,7 @@ TEST_CASE(
       lines.push_back(is_bad ? "poison" : "line " + std::to_string(i));
       if (!is_bad) good += lines.back() + "\n";
     }
-    sinks::MemorySpool spool(1 << 20);
+    sinks::MemorySpool spool("test", 1 << 20);
     std::atomic<bool> cancelled = false;
     std::string taken;
     int requests = 0;
@@ -166,10 +166,11 @@ TEST_CASE(
 }
 
 TEST_CASE("a block of nothing but bad lines is given up after a bounded number of requests") {
-  sinks::MemorySpool spool(1 << 20);
+  sinks::MemorySpool spool("test", 1 << 20);
   std::atomic<bool> cancelled = false;
   std::string taken;
   int requests = 0;
+  spool.append(block_of_lines({"good"}, true));
   spool.append(block_of_lines(std::vector<std::string>(10'000, "poison"), true));
   sinks::Sender sender("picky", std::make_unique<PickySink>(taken, requests), spool, cancelled,
                        kQuick);
@@ -178,10 +179,25 @@ TEST_CASE("a block of nothing but bad lines is given up after a bounded number o
   CHECK(requests < 500);
 }
 
+TEST_CASE("a receiver that refuses everything from the start is a wrong address: the points stay") {
+  sinks::MemorySpool spool("test", 1 << 20);
+  std::atomic<bool> cancelled = false;
+  std::string taken;
+  int requests = 0;
+  for (int i = 0; i < 3; ++i)
+    spool.append(block_of_lines(std::vector<std::string>(100, "poison"), true));
+  sinks::Sender sender("picky", std::make_unique<PickySink>(taken, requests), spool, cancelled,
+                       kQuick);
+  while (sender.figures().retries < 3) std::this_thread::yield();
+  CHECK(spool.figures().points_refused == 0);
+  CHECK(spool.figures().points_waiting == 300);
+  CHECK(sender.figures().cause == "http_400_always");
+}
+
 TEST_CASE("a drain does not wait for the end of a long pause") {
   Record record;
   record.failures = 1;
-  sinks::MemorySpool spool(1 << 20);
+  sinks::MemorySpool spool("test", 1 << 20);
   std::atomic<bool> cancelled = false;
   sinks::Sender sender("slow", std::make_unique<RecordingSink>(record), spool, cancelled,
                        {.first_ms = 100'000, .max_ms = 200'000});

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "relay/base/gzip.h"
+
 using namespace fedwave::relay;
 
 namespace {
@@ -143,4 +145,18 @@ TEST_CASE("parse knows the text format only") {
   CHECK(run.exit_code == 1);
   CHECK(run.out == "");
   CHECK(run.err == "fedwave: unknown format \"openmetrics\"; there are text and auto\n");
+}
+
+TEST_CASE("a gzipped page is read as it is inside, and one that is cut is told") {
+  const std::string packed = fedwave::base::GzipDeflater().deflate("a 1\nb 2\n");
+  for (const bool cut : {false, true}) {
+    CAPTURE(cut);
+    const PageFile file(cut ? packed.substr(0, packed.size() - 4) : packed);
+    std::ostringstream out;
+    std::ostringstream err;
+    CHECK(parse_command({.file = file.path()}, out, err) == (cut ? 2 : 0));
+    CHECK(out.str().starts_with(R"({"name":"a","labels":{},"value":1,"timestamp_ms":null})"));
+    CHECK(err.str() ==
+          (cut ? "fedwave: " + file.path() + ": the gzip stream ends before its end\n" : ""));
+  }
 }
