@@ -201,7 +201,8 @@ void add_receive(Commands& commands, ReceiveOptions& options) {
   add_duration(receive, "--for", options.for_ms, "End by itself after this time");
   receive->add_flag("--json", options.json, "The summary as JSON");
   receive->add_flag("--strict", options.strict,
-                    "Exit with 3 when anything that arrived was not taken");
+                    "Exit with 3 when a line was not taken (a request answered with 401 is its "
+                    "sender's to repeat)");
   receive->add_option("--answer", options.answer, "Answer every HTTP request with this status")
       ->type_name("CODE")
       ->check(CLI::Range(200, 599));

@@ -322,9 +322,7 @@ std::uint64_t ReceiverStats::rejected_lines() const {
 }
 
 std::uint64_t ReceiverStats::lost() const {
-  const auto refused = requests_by_status.find(401);
-  return rejected_lines() + lines_too_long + lines_unterminated + lines_unauthorized + broken_gzip +
-         (refused == requests_by_status.end() ? 0 : refused->second);
+  return rejected_lines() + lines_too_long + lines_unterminated + lines_unauthorized + broken_gzip;
 }
 
 Receiver::Receiver(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
