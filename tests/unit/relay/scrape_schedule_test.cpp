@@ -26,11 +26,10 @@ TEST_CASE("the next scrape is on the source's grid, and not too soon after the l
   };
   // interval 60 s, offset 7 s
   const Row rows[] = {
-      {600'000, 667'000},  // the grid's point at 607 s would be too soon
-      {607'000, 667'000},  // from point to point
-      {607'100, 667'000},
-      {636'900, 667'000},  // just over half an interval before the point
-      {637'000, 727'000},  // half an interval before it: the one after
+      {600'000, 667'000},                      // the grid's point at 607 s would be too soon
+      {607'000, 667'000},                      // from point to point
+      {607'100, 667'000}, {636'900, 667'000},  // just over half an interval before the point
+      {637'000, 727'000},                      // half an interval before it: the one after
       {650'000, 727'000},
   };
   for (const Row& row : rows) {
