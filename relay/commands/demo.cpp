@@ -1,12 +1,12 @@
 #include "relay/commands/demo.h"
 
 #include <cstdio>
-#include <fstream>
 #include <iostream>
 
 #include "config/load.h"
 #include "relay/base/clock.h"
 #include "relay/commands/exit_code.h"
+#include "relay/commands/port_file.h"
 #include "relay/curl_client.h"
 #include "relay/demo/page_server.h"
 #include "relay/demo/screen.h"
@@ -33,13 +33,6 @@ config::Config demo_config(const DemoOptions& options, const std::string& mesh_a
   source.timeout_ms = options.interval_ms;
   config.sinks.front().url = "http://" + receiver_address + "/report";
   return config;
-}
-
-bool write_port_file(const std::string& path, std::uint16_t port) {
-  if (path.empty()) return true;
-  std::ofstream file(path);
-  file << port << '\n';
-  return static_cast<bool>(file.flush());
 }
 
 void summarise(const PipelineFigures& relay, const receive::ReceiverStats& received) {
@@ -79,8 +72,8 @@ int demo_command(const DemoOptions& options) {
     std::cerr << "fedwave: " << receiver.error().message << '\n';
     return kExitUsage;
   }
-  if (!write_port_file(options.port_file, pages.server().port())) {
-    std::cerr << "fedwave: cannot write " << options.port_file << '\n';
+  if (const auto written = write_port_file(options.port_file, pages.server().port()); !written) {
+    std::cerr << "fedwave: " << written.error().message << '\n';
     return kExitUsage;
   }
   std::cerr << "the mesh is at http://" << pages.server().address()

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 
+#include "relay/commands/port_file.h"
 #include "relay/stop_signal.h"
 
 namespace fedwave::relay {
@@ -34,14 +35,6 @@ void write_line(std::FILE* file, std::string_view line) {
   std::fwrite(line.data(), 1, line.size(), file);
   std::fputc('\n', file);
   std::fflush(file);
-}
-
-// Written beside and renamed, so that a script that waits for the file never reads half of it.
-bool write_port_file(const std::string& path, std::uint16_t port) {
-  const std::string beside = path + ".new";
-  const File file(std::fopen(beside.c_str(), "w"));
-  if (!file || std::fprintf(file.get(), "%u\n", unsigned{port}) < 0) return false;
-  return std::fflush(file.get()) == 0 && std::rename(beside.c_str(), path.c_str()) == 0;
 }
 
 void add_row(std::string& out, std::string label, std::uint64_t count) {
@@ -196,8 +189,8 @@ int receive_command(const ReceiveOptions& options) {
   auto started = receive::Receiver::start(receiver_options(options, record.get()));
   if (!started) return fail(started.error().message);
   const auto receiver = *std::move(started);
-  if (!options.port_file.empty() && !write_port_file(options.port_file, receiver->port())) {
-    return fail("could not write " + options.port_file + ": " + std::strerror(errno));
+  if (const auto written = write_port_file(options.port_file, receiver->port()); !written) {
+    return fail(written.error().message);
   }
   const bool is_proxy = options.mode == receive::ReceiveMode::Proxy;
   std::fprintf(stderr, "listening on %s (%s)\n", receiver->address().c_str(),
