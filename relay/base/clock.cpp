@@ -1,6 +1,7 @@
 #include "relay/base/clock.h"
 
 #include <chrono>
+#include <ctime>
 
 namespace fedwave::base {
 namespace {
@@ -23,6 +24,15 @@ class SystemClock final : public Clock {
 };
 
 }  // namespace
+
+std::string utc_text(std::int64_t wall_ms) {
+  const std::time_t seconds = wall_ms / 1000;
+  std::tm utc{};
+  gmtime_r(&seconds, &utc);
+  char text[32];
+  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+  return text;
+}
 
 const Clock& system_clock() {
   static const SystemClock clock;

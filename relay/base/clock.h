@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 namespace fedwave::base {
 
@@ -12,6 +13,9 @@ class Clock {
   [[nodiscard]] virtual std::int64_t wall_ms() const = 0;    // since 1970
   [[nodiscard]] virtual std::int64_t steady_ms() const = 0;  // never jumps
 };
+
+// In UTC, to the second: 2026-01-01T00:00:00Z.
+std::string utc_text(std::int64_t wall_ms);
 
 // The one real clock; lives as long as the process.
 const Clock& system_clock();

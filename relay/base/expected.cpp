@@ -36,6 +36,12 @@ const char* error_code_name(ErrorCode code) {
       return "not_metrics";
     case ErrorCode::Cancelled:
       return "cancelled";
+    case ErrorCode::InUse:
+      return "in_use";
+    case ErrorCode::Damaged:
+      return "damaged";
+    case ErrorCode::Version:
+      return "version";
   }
   return "unknown";
 }

@@ -29,6 +29,9 @@ enum class ErrorCode : std::uint8_t {
   LabelLimit,
   NotMetrics,
   Cancelled,
+  InUse,
+  Damaged,
+  Version,
 };
 
 // The code in snake_case, as counters and logs show it.

@@ -1,0 +1,445 @@
+#include "sinks/spool/spool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "relay/base/check.h"
+#include "relay/base/log.h"
+
+namespace fedwave::sinks {
+namespace {
+
+using base::LogLevel;
+using std::chrono::milliseconds;
+
+constexpr std::int64_t kOpenPatienceMs = 2'000;
+constexpr std::int64_t kKeeperTickMs = 1'000;
+constexpr std::size_t kFreshBytesMax = std::size_t{8} << 20;
+
+}  // namespace
+
+Spool::Spool(SpoolOptions options, const base::Clock& clock, std::unique_ptr<Folder> folder)
+    : options_(std::move(options)),
+      clock_(clock),
+      folder_(std::move(folder)),
+      memory_(options_.memory_bytes_max) {
+  keeper_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
+  if (!folder_) return;
+  std::unique_lock lock(mutex_);
+  opened_.wait_for(lock, milliseconds(kOpenPatienceMs), [this] { return disk_tried_; });
+}
+
+Spool::~Spool() {
+  keeper_.request_stop();
+}
+
+void Spool::append(Block new_block) {
+  auto block = std::make_shared<const Block>(std::move(new_block));
+  std::vector<std::shared_ptr<File>> files;
+  bool is_first = false;
+  bool on_disk = false;
+  {
+    const std::lock_guard lock(mutex_);
+    figures_.points_spooled += block->points;
+    BlockStore* store = &memory_;
+    base::Expected<std::uint64_t> sequence = std::uint64_t{0};
+    if (disk_works_) {
+      sequence = disk_->append(block);
+      count_dropped_locked(*disk_);
+      on_disk = sequence.has_value();
+      if (on_disk) store = disk_.get();
+      if (!on_disk) fail_disk_locked(sequence.error());
+    }
+    if (!on_disk) {
+      sequence = memory_.append(block);
+      count_dropped_locked(memory_);
+    }
+    remember_fresh_locked(*store, *sequence, block);
+    if (on_disk && options_.sync == SyncPolicy::EveryBlock) files = disk_->to_sync();
+    is_first = !std::exchange(has_spooled_, true);
+  }
+  arrived_.notify_one();
+  sync(files);
+  if (!is_first) return;
+  base::log(
+      LogLevel::Info, "spooled",
+      {{"sink", options_.name}, {"points", block->points}, {"where", on_disk ? "disk" : "memory"}});
+}
+
+void Spool::remember_fresh_locked(BlockStore& store, std::uint64_t sequence,
+                                  std::shared_ptr<const Block> block) {
+  const std::size_t bytes = block->bytes.size();
+  fresh_.push_back({.store = &store,
+                    .sequence = sequence,
+                    .until_ms = clock_.steady_ms() + options_.fresh_ms,
+                    .bytes = bytes,
+                    .block = std::move(block)});
+  fresh_bytes_ += bytes;
+  // Bytes that are not kept at hand are read from the disk when their turn comes.
+  for (auto entry = fresh_.begin(); fresh_bytes_ > kFreshBytesMax && entry != fresh_.end();
+       ++entry) {
+    if (entry->block == nullptr) continue;
+    fresh_bytes_ -= entry->bytes;
+    entry->block.reset();
+  }
+}
+
+// Forgets those that have become a backlog; says whether there is a block of the kind asked for.
+bool Spool::has_block_locked(Which which) {
+  const std::int64_t now_ms = clock_.steady_ms();
+  while (!fresh_.empty() && (fresh_.front().until_ms < now_ms ||
+                             !fresh_.front().store->waits(fresh_.front().sequence))) {
+    if (fresh_.front().block) fresh_bytes_ -= fresh_.front().bytes;
+    fresh_.pop_front();
+  }
+  return !fresh_.empty() || (which == Which::Any && waiting_locked().blocks > 0);
+}
+
+Taken Spool::take(std::stop_token stop, milliseconds wait, Which which) {
+  std::unique_lock lock(mutex_);
+  FEDWAVE_CHECK(!in_hand_);
+  arrived_.wait_for(lock, stop, wait, [&] { return has_block_locked(which); });
+  if (Taken taken = take_fresh_locked()) return taken;
+  return which == Which::Any ? take_backlog_locked() : Taken{};
+}
+
+Taken Spool::take_fresh_locked() {
+  while (has_block_locked(Which::FreshOnly)) {
+    Fresh entry = std::move(fresh_.front());
+    fresh_.pop_front();
+    if (entry.block) {
+      fresh_bytes_ -= entry.bytes;
+    } else {
+      entry.block = entry.store->read(entry.sequence);
+      count_dropped_locked(*entry.store);
+    }
+    if (entry.block)
+      return give_locked(*entry.store, entry.sequence, std::move(entry.block), false);
+  }
+  return {};
+}
+
+// Blocks in memory are younger than those on disk: they are there since the disk does not work. One
+// that was put back lets the next one go first, for once: it may be what keeps the others waiting.
+Taken Spool::take_backlog_locked() {
+  const auto put_back = std::exchange(put_back_, std::nullopt);
+  for (BlockStore* store :
+       {static_cast<BlockStore*>(disk_.get()), static_cast<BlockStore*>(&memory_)}) {
+    if (store == nullptr) continue;
+    if (put_back && put_back->store == store) store->hold(put_back->sequence);
+    auto oldest = store->oldest();
+    store->hold(std::nullopt);
+    count_dropped_locked(*store);
+    if (oldest) return give_locked(*store, oldest->sequence, std::move(oldest->block), true);
+  }
+  if (!put_back) return {};
+  auto block = put_back->store->read(put_back->sequence);
+  count_dropped_locked(*put_back->store);
+  return block ? give_locked(*put_back->store, put_back->sequence, std::move(block), true)
+               : Taken{};
+}
+
+Taken Spool::give_locked(BlockStore& store, std::uint64_t sequence,
+                         std::shared_ptr<const Block> block, bool is_backlog) {
+  store.hold(sequence);
+  in_hand_ = InHand{&store, sequence, block};
+  return {.block = std::move(block), .is_backlog = is_backlog};
+}
+
+void Spool::settle(std::uint32_t delivered, std::uint32_t quarantined) {
+  const std::lock_guard lock(mutex_);
+  FEDWAVE_CHECK(in_hand_ && in_hand_->block->points == delivered + quarantined);
+  figures_.points_delivered += delivered;
+  figures_.points_quarantined += quarantined;
+  in_hand_->store->settle(in_hand_->sequence);
+  release_locked();
+  if (waiting_locked().blocks == 0) is_full_ = is_old_ = false;
+}
+
+void Spool::put_back() {
+  const std::lock_guard lock(mutex_);
+  FEDWAVE_CHECK(in_hand_.has_value());
+  put_back_ = in_hand_;
+  put_back_->block.reset();
+  release_locked();
+}
+
+void Spool::release_locked() {
+  in_hand_->store->hold(std::nullopt);
+  count_dropped_locked(*in_hand_->store);
+  in_hand_.reset();
+}
+
+void Spool::count_dropped_locked(BlockStore& store) {
+  Dropped dropped = store.take_dropped();
+  figures_.points_expired_full += dropped.for_room;
+  figures_.points_expired_old += dropped.for_age;
+  figures_.points_expired_damaged += dropped.damaged;
+  damaged_untold_ += dropped.damaged;
+  if (!dropped.damage.empty()) damage_ = std::move(dropped.damage);
+  if (dropped.for_room > 0 && !std::exchange(is_full_, true)) {
+    base::log(LogLevel::Error,
+              "the spool is full: the oldest points are dropped until the sink takes them again",
+              {{"sink", options_.name},
+               {"spool_bytes",
+                &store == &memory_ ? options_.memory_bytes_max : options_.disk_bytes_max}});
+  }
+  if (dropped.for_age > 0 && !std::exchange(is_old_, true)) {
+    base::log(LogLevel::Warn, "points that were too old were dropped",
+              {{"sink", options_.name}, {"points", dropped.for_age}});
+  }
+}
+
+Waiting Spool::waiting_locked() const {
+  Waiting waiting = memory_.waiting();
+  if (!disk_) return waiting;
+  const Waiting on_disk = disk_->waiting();
+  waiting.points += on_disk.points;
+  waiting.blocks += on_disk.blocks;
+  waiting.bytes += on_disk.bytes;
+  if (on_disk.oldest_created_ms != 0) waiting.oldest_created_ms = on_disk.oldest_created_ms;
+  return waiting;
+}
+
+SpoolFigures Spool::figures() const {
+  const std::lock_guard lock(mutex_);
+  SpoolFigures copy = figures_;
+  const Waiting waiting = waiting_locked();
+  copy.points_waiting = waiting.points;
+  copy.blocks_waiting = waiting.blocks;
+  copy.bytes_waiting = waiting.bytes;
+  copy.oldest_waiting_ms = waiting.oldest_created_ms;
+  copy.points_in_memory = folder_ ? memory_.waiting().points : 0;
+  return copy;
+}
+
+// ---- the keeper's side -------------------------------------------------------------------------
+
+void Spool::keep(const std::stop_token& stop) noexcept {
+  const std::int64_t tick_ms = std::min(options_.sync_interval_ms, kKeeperTickMs);
+  std::int64_t synced_ms = clock_.steady_ms();
+  std::int64_t tended_ms = synced_ms;
+  if (folder_) open_disk();
+  for (;;) {
+    {
+      std::unique_lock lock(mutex_);
+      opened_.wait_for(lock, stop, milliseconds(tick_ms), [] { return false; });
+      if (stop.stop_requested()) return;
+    }
+    const std::int64_t now_ms = clock_.steady_ms();
+    if (options_.sync == SyncPolicy::Interval && now_ms - synced_ms >= options_.sync_interval_ms) {
+      sync_disk();
+      synced_ms = now_ms;
+    }
+    if (now_ms - tended_ms < kKeeperTickMs) continue;
+    tended_ms = now_ms;
+    tend();
+  }
+}
+
+void Spool::tend() {
+  if (folder_) open_disk();
+  if (move_to_disk() && options_.sync == SyncPolicy::EveryBlock) sync_disk();
+  std::uint64_t damaged = 0;
+  std::string damage;
+  {
+    const std::lock_guard lock(mutex_);
+    drop_old_locked();
+    damaged = std::exchange(damaged_untold_, 0);
+    damage = std::exchange(damage_, {});
+  }
+  if (damaged > 0) {
+    base::log(LogLevel::Error, "blocks in the spool are damaged",
+              {{"sink", options_.name}, {"points", damaged}, {"detail", damage}});
+  }
+}
+
+void Spool::drop_old_locked() {
+  const std::int64_t oldest_ms = clock_.wall_ms() - options_.age_max_ms;
+  if (disk_) {
+    disk_->drop_older_than(oldest_ms);
+    count_dropped_locked(*disk_);
+  }
+  memory_.drop_older_than(oldest_ms);
+  count_dropped_locked(memory_);
+}
+
+// Opens the directory when it is not open, or has been deleted. The reading is done without the
+// lock: meanwhile blocks go to memory.
+void Spool::open_disk() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (disk_ && disk_->is_gone()) {
+      fail_disk_locked({base::ErrorCode::NotFound, "it, or a file in it, has been deleted"});
+      rescue_locked();
+    }
+    if (disk_) return;
+  }
+  auto opened = DiskStore::open(*folder_,
+                                {.sink = options_.name,
+                                 .bytes_max = options_.disk_bytes_max,
+                                 .age_max_ms = options_.age_max_ms,
+                                 .sync = options_.sync},
+                                clock_);
+  const std::lock_guard lock(mutex_);
+  disk_tried_ = true;
+  opened_.notify_all();
+  if (!opened) {
+    fail_disk_locked(opened.error());
+    return;
+  }
+  disk_ = *std::move(opened);
+  take_over_locked(disk_->recovery());
+  arrived_.notify_one();
+  // After trouble the blocks in memory go first, and with them the word that all is well again.
+  disk_works_ = figures_.disk_trouble.empty() && memory_.waiting().blocks == 0;
+}
+
+void Spool::take_over_locked(const Recovery& recovery) {
+  figures_.points_recovered += recovery.points + recovery.damaged_points;
+  figures_.points_expired_damaged += recovery.damaged_points;
+  if (recovery.points > 0) {
+    base::log(LogLevel::Info, "the spool has points from before",
+              {{"sink", options_.name},
+               {"points", recovery.points},
+               {"oldest_s", (clock_.wall_ms() - disk_->waiting().oldest_created_ms) / 1000}});
+  }
+  if (recovery.damaged_places > 0) {
+    base::log(recovery.damaged_points > 0 ? LogLevel::Error : LogLevel::Warn,
+              "the spool has damaged places, or a block that was never finished",
+              {{"sink", options_.name},
+               {"places", recovery.damaged_places},
+               {"bytes", recovery.damaged_bytes},
+               {"points", recovery.damaged_points}});
+  }
+  if (recovery.position_lost) {
+    base::log(LogLevel::Warn,
+              "the spool's position is lost: what was delivered may be delivered again",
+              {{"sink", options_.name}});
+  }
+}
+
+// The files are deleted, but as long as they are open their blocks can still be read.
+void Spool::rescue_locked() {
+  while (auto block = disk_->oldest()) {
+    disk_->settle(block->sequence);
+    static_cast<void>(memory_.append(std::move(block->block)));
+  }
+  std::erase_if(fresh_, [this](const Fresh& entry) { return entry.store == disk_.get(); });
+  fresh_bytes_ = 0;
+  for (const Fresh& entry : fresh_) fresh_bytes_ += entry.block ? entry.bytes : 0;
+  if (in_hand_ && in_hand_->store == disk_.get()) {
+    const auto sequence = memory_.append(in_hand_->block);
+    disk_->settle(in_hand_->sequence);
+    in_hand_ = InHand{&memory_, *sequence, in_hand_->block};
+    memory_.hold(*sequence);
+  }
+  if (put_back_ && put_back_->store == disk_.get()) put_back_.reset();
+  count_dropped_locked(*disk_);
+  count_dropped_locked(memory_);
+  disk_.reset();
+}
+
+// Told once for each kind of trouble: the text may name another file every time.
+void Spool::fail_disk_locked(const base::Error& error) {
+  disk_works_ = false;
+  const bool is_news = figures_.disk_trouble.empty() || disk_failure_ != error.code;
+  disk_failure_ = error.code;
+  figures_.disk_trouble = error.message;
+  if (!is_news) return;
+  base::log(LogLevel::Error,
+            "the spool's directory cannot be used; points wait in memory until it can",
+            {{"sink", options_.name}, {"directory", folder_->path()}, {"error", error.message}});
+}
+
+// Block by block, so that nobody waits long for the lock. True when some were moved.
+bool Spool::move_to_disk() {
+  std::uint64_t moved = 0;
+  for (;;) {
+    const std::lock_guard lock(mutex_);
+    if (!disk_ || (disk_works_ && memory_.waiting().blocks == 0)) break;
+    const bool is_empty = memory_.waiting().blocks == 0;
+    const auto done = is_empty ? disk_->probe() : move_block_locked(moved);
+    count_dropped_locked(*disk_);
+    if (!done) {
+      fail_disk_locked(done.error());
+      break;
+    }
+    if (!is_empty) continue;
+    disk_works_ = true;
+    if (figures_.disk_trouble.empty()) break;
+    figures_.disk_trouble.clear();
+    base::log(LogLevel::Info, "the spool is on disk again",
+              {{"sink", options_.name}, {"points_moved", moved}});
+    break;
+  }
+  return moved > 0;
+}
+
+// The oldest block in memory; last of all the one in hand, which stays in hand.
+base::Expected<void> Spool::move_block_locked(std::uint64_t& moved) {
+  auto block = memory_.oldest();
+  const bool is_in_hand = !block;
+  if (is_in_hand) block = Numbered{in_hand_->sequence, in_hand_->block};
+  const auto sequence = disk_->append(block->block);
+  if (!sequence) return sequence.error();
+  moved += block->block->points;
+  if (is_in_hand) {
+    memory_.hold(std::nullopt);
+    disk_->hold(*sequence);
+    in_hand_ = InHand{disk_.get(), *sequence, block->block};
+  }
+  memory_.settle(block->sequence);
+  for (Fresh& entry : fresh_) {
+    if (entry.store != &memory_ || entry.sequence != block->sequence) continue;
+    entry.store = disk_.get();
+    entry.sequence = *sequence;
+  }
+  return {};
+}
+
+void Spool::sync_disk() {
+  std::vector<std::shared_ptr<File>> files;
+  {
+    const std::lock_guard lock(mutex_);
+    if (disk_) files = disk_->to_sync();
+  }
+  sync(files);
+}
+
+// Memory would be no better place than a disk that does not sync: it is told, and that is all.
+void Spool::sync(const std::vector<std::shared_ptr<File>>& files) {
+  for (const auto& file : files) {
+    const auto synced = file->sync();
+    const std::lock_guard lock(mutex_);
+    const bool had_failed = std::exchange(sync_failed_, !synced);
+    if (synced || had_failed) continue;
+    base::log(LogLevel::Error,
+              "the spool cannot be synced: its points would not survive a power failure",
+              {{"sink", options_.name}, {"error", synced.error().message}});
+  }
+}
+
+void Spool::close() {
+  keeper_.request_stop();
+  keeper_.join();
+  move_to_disk();
+  if (options_.sync != SyncPolicy::Never) sync_disk();
+  const std::lock_guard lock(mutex_);
+  if (in_hand_) release_locked();
+  const std::uint64_t in_memory = memory_.waiting().points;
+  figures_.points_expired_at_end += in_memory;
+  while (const auto block = memory_.oldest()) memory_.settle(block->sequence);
+  fresh_.clear();
+  if (in_memory > 0) {
+    base::log(LogLevel::Error, "the end has come before these points were delivered",
+              {{"sink", options_.name}, {"points", in_memory}});
+  }
+  const std::uint64_t on_disk = waiting_locked().points;
+  if (on_disk > 0) {
+    base::log(LogLevel::Info, "points are left in the spool for the next start",
+              {{"sink", options_.name}, {"points", on_disk}});
+  }
+}
+
+}  // namespace fedwave::sinks
