@@ -1,9 +1,10 @@
 #include "sinks/sender.h"
 
 #include <algorithm>
+#include <string_view>
 #include <vector>
 
-#include "relay/base/gzip.h"
+#include "relay/base/duration.h"
 #include "relay/base/log.h"
 
 namespace fedwave::sinks {
@@ -11,64 +12,74 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kIdleWait{250};
+constexpr std::int64_t kIdleWaitMs = 250;
 constexpr std::int64_t kDrainPauseMs = 500;  // between attempts when the time is short
 
-// A refused block is halved down to its bad lines: some 2·log2(points) requests for each of them.
-// With so many bad lines that this is not enough, what is left is dropped in larger parts.
-constexpr int kRequestsPerRefusedBlock = 200;
+// A refused block is halved down to its bad lines: some 2·log2(points) requests for each of them,
+// two for each cut. With so many bad lines that 1000 requests are not enough, what is left is
+// quarantined in larger parts. (Parts that are only too large do not count: there is nothing bad in
+// them.)
+constexpr int kCutsPerRefusedBlock = 500;
 
 // A receiver that has never taken anything, and takes none of the parts within so many requests, is
 // more likely a wrong address (http to an https port, say) than a Wavefront with nothing but bad
 // lines before it: its points stay.
-constexpr int kRequestsToJudge = 40;
+constexpr int kRefusalsToJudge = 40;
 
 constexpr std::size_t kLineBytesShown = 300;
 
-Block part_of(const Block& block, std::string_view lines, std::uint32_t points) {
-  Block part{.bytes = block.gzip ? base::GzipDeflater().deflate(lines) : std::string(lines),
-             .gzip = block.gzip,
-             .format = block.format,
-             .points = points,
-             .line_bytes = lines.size(),
-             .created_ms = block.created_ms};
-  return part;
+bool needs_somebody(SendOutcome outcome) {
+  return outcome == SendOutcome::Denied || outcome == SendOutcome::Misplaced;
 }
 
-// Where the line after the first `count` ones begins; npos when there are not as many.
-std::size_t after_lines(std::string_view lines, std::uint32_t count) {
-  std::size_t at = 0;
-  for (; count > 0; --count) {
-    at = lines.find('\n', at);
-    if (at == std::string_view::npos) return at;
-    ++at;
-  }
-  return at;
+void count(std::map<std::string, std::uint64_t>& counts, const std::string& cause,
+           std::uint64_t number) {
+  const bool is_kept = counts.contains(cause) || counts.size() < kCausesMax;
+  counts[is_kept ? cause : "other"] += number;
 }
 
-// Puts the two halves of a block on the stack, the first one on top. False when it has only one
-// line, or lines that cannot be read.
-bool push_halves(const Block& block, std::vector<Block>& stack) {
-  const auto lines = block_lines(block);
-  if (!lines || block.points < 2) return false;
-  const std::string_view text = *lines;
-  const std::uint32_t first_points = block.points / 2;
-  const std::size_t cut = after_lines(text, first_points);
-  if (cut == std::string_view::npos) return false;
-  stack.push_back(part_of(block, text.substr(cut), block.points - first_points));
-  stack.push_back(part_of(block, text.substr(0, cut), first_points));
-  return true;
+std::string beginning_of_first_line(std::string_view lines) {
+  return std::string(lines.substr(0, std::min(lines.find('\n'), kLineBytesShown)));
 }
 
 }  // namespace
 
-Sender::Sender(std::string name, std::unique_ptr<Sink> sink, Spool& spool,
-               std::atomic<bool>& cancelled, Backoff backoff)
+struct Sender::Refused {
+  struct Lines {
+    std::string text;
+    std::uint32_t points = 0;
+    SendResult answer;
+  };
+
+  int answers = 0;
+  int cuts = 0;
+  std::uint32_t points = 0;
+  SendResult last;
+  std::vector<Lines> lines;  // those that got the same answer one after the other are together
+
+  void add(std::string_view text, std::uint32_t points_there, const SendResult& answer) {
+    if (lines.empty() || lines.back().answer.detail != answer.detail) {
+      lines.push_back({.text = {}, .points = 0, .answer = answer});
+    }
+    lines.back().text += text;
+    lines.back().points += points_there;
+    points += points_there;
+  }
+};
+
+Sender::Sender(std::string name, std::unique_ptr<Sink> sink, Spool& spool, Quarantine& quarantine,
+               std::atomic<bool>& cancelled, const base::Clock& clock, SenderOptions options)
     : name_(std::move(name)),
       sink_(std::move(sink)),
       spool_(spool),
+      quarantine_(quarantine),
       cancelled_(cancelled),
-      backoff_(backoff),
+      clock_(clock),
+      backoff_(options.backoff),
+      quarantine_patience_ms_(options.quarantine_patience_ms),
+      pace_(clock, options.pace),
+      backlog_pace_(clock, options.drain_rate),
+      trouble_(clock),
       random_(std::random_device{}()),
       thread_([this](const std::stop_token& stop) { loop(stop); }) {}
 
@@ -100,12 +111,11 @@ bool Sender::is_draining() const {
 }
 
 void Sender::loop(const std::stop_token& stop) noexcept {
-  for (;;) {
+  while (!stop.stop_requested()) {
     const bool last_round = is_draining();
-    const std::shared_ptr<const Block> block =
-        spool_.front(stop, last_round ? milliseconds(0) : kIdleWait);
-    if (block != nullptr && !deliver(*block, stop)) break;
-    if (block == nullptr && (last_round || stop.stop_requested())) break;
+    const Taken taken = take(stop, last_round);
+    if (taken) deliver(*taken.block, stop);
+    if (!taken && last_round) break;
   }
   if (!stop.stop_requested()) sink_->finish();
   const std::lock_guard lock(mutex_);
@@ -113,64 +123,60 @@ void Sender::loop(const std::stop_token& stop) noexcept {
   wake_.notify_all();
 }
 
-// True when the block has left the spool; false when there was no more time for it.
-bool Sender::deliver(const Block& block, const std::stop_token& stop) {
-  for (;;) {
-    const SendResult result = send(block, stop);
-    if (result.outcome == SendOutcome::Retry) return false;
+Taken Sender::take(const std::stop_token& stop, bool last_round) {
+  if (last_round) return spool_.take(stop, milliseconds(0));
+  const std::int64_t backlog_wait_ms = backlog_pace_.wait_ms();
+  const std::int64_t wait_ms =
+      backlog_wait_ms > 0 ? std::min(backlog_wait_ms, kIdleWaitMs) : kIdleWaitMs;
+  Taken taken =
+      spool_.take(stop, milliseconds(wait_ms), backlog_wait_ms > 0 ? Which::FreshOnly : Which::Any);
+  if (taken && taken.is_backlog) backlog_pace_.took(taken.block->points);
+  return taken;
+}
+
+// Until the block is settled, or goes back into the spool because there is no more time for it or
+// because it is too early to judge it.
+void Sender::deliver(const Block& block, const std::stop_token& stop) {
+  BlockParts parts(block);
+  Refused refused;
+  while (!parts.empty()) {
+    wait(pace_.wait_ms(), stop);
+    if (stop.stop_requested()) return spool_.put_back();
+    const Block& part = parts.next(pace_.points_max());
+    const SendResult result = sink_->send(part);
+    pace_.note(part.points, result);
+    note_request();
     if (result.outcome == SendOutcome::Accepted) {
-      spool_.settle(block.points, 0);
-      return true;
+      note_accepted();
+      parts.pop();
+    } else if (result.outcome == SendOutcome::Refused || result.outcome == SendOutcome::TooLarge) {
+      refused.last = result;
+      if (!ever_accepted_ && ++refused.answers > kRefusalsToJudge) return give_back(result, stop);
+      if (refused.cuts < kCutsPerRefusedBlock && parts.halve()) {
+        refused.cuts += result.outcome == SendOutcome::Refused ? 1 : 0;
+        continue;
+      }
+      refused.add(parts.lines(), part.points, result);
+      parts.pop();
+    } else {
+      note_trouble(result);
+      back_off(result, stop);
     }
-    const Parts parts = deliver_in_parts(block, result, stop);
-    if (parts != Parts::NoneTaken) return parts == Parts::Settled;
-    note_trouble({SendOutcome::Retry, result.cause + "_always",
-                  result.detail +
-                      "; it has never taken anything: is this the address of a Wavefront "
-                      "(http or https, host, port)?"});
-    back_off(result, stop);
-    if (stop.stop_requested()) return false;
   }
+  if (!ever_accepted_) return give_back(refused.last, stop);
+  if (!quarantine(refused, stop)) return spool_.put_back();
+  spool_.settle(block.points - refused.points, refused.points);
 }
 
-Sender::Parts Sender::deliver_in_parts(const Block& block, const SendResult& refusal,
-                                       const std::stop_token& stop) {
-  std::vector<Block> parts;
-  std::vector<Block> refused;
-  std::uint32_t refused_points = 0;
-  if (!push_halves(block, parts)) refused.push_back(block);
-  for (int requests = 1; !parts.empty(); ++requests) {
-    if (!ever_accepted_ && requests > kRequestsToJudge) return Parts::NoneTaken;
-    Block part = std::move(parts.back());
-    parts.pop_back();
-    const SendResult result = send(part, stop);
-    if (result.outcome == SendOutcome::Retry) return Parts::Stopped;
-    if (result.outcome == SendOutcome::Accepted) continue;
-    if (requests < kRequestsPerRefusedBlock && push_halves(part, parts)) continue;
-    refused.push_back(std::move(part));
-  }
-  if (!ever_accepted_) return Parts::NoneTaken;
-  for (const Block& part : refused) refused_points += part.points;
-  note_refusal(refused, refused_points, refusal);
-  spool_.settle(block.points - refused_points, refused_points);
-  return Parts::Settled;
-}
-
-// Until the receiver says yes or no; Retry only when there is no more time.
-SendResult Sender::send(const Block& block, const std::stop_token& stop) {
-  for (;;) {
-    SendResult result = sink_->send(block);
-    {
-      const std::lock_guard lock(mutex_);
-      ++figures_.requests;
-    }
-    ever_accepted_ = ever_accepted_ || result.outcome == SendOutcome::Accepted;
-    if (result.outcome == SendOutcome::Accepted) note_recovery();
-    if (result.outcome != SendOutcome::Retry) return result;
-    note_trouble(result);
-    back_off(result, stop);
-    if (stop.stop_requested()) return result;
-  }
+// The block waits, and others may go before it: one that is accepted proves the address right.
+void Sender::give_back(const SendResult& refusal, const std::stop_token& stop) {
+  spool_.put_back();
+  note_trouble({SendOutcome::Retry, refusal.cause + "_always",
+                refusal.detail +
+                    "; it has never taken anything: is this the address of a Wavefront "
+                    "(http or https, host, port)?",
+                refusal.retry_after_ms});
+  back_off(refusal, stop);
 }
 
 void Sender::back_off(const SendResult& result, const std::stop_token& stop) {
@@ -178,51 +184,106 @@ void Sender::back_off(const SendResult& result, const std::stop_token& stop) {
   backoff_ms_ = std::clamp(backoff_ms_ * 2, backoff_.first_ms, backoff_.max_ms);
   const std::int64_t jittered_ms =
       std::uniform_int_distribution<std::int64_t>(backoff_.first_ms / 2, backoff_ms_)(random_);
-  const std::int64_t wait_ms = std::max(jittered_ms, result.retry_after_ms);
+  wait(std::max(jittered_ms, result.retry_after_ms), stop);
+}
+
+// Cut short by a drain: its time is better spent on trying.
+void Sender::wait(std::int64_t wait_ms, const std::stop_token& stop) {
+  if (wait_ms <= 0) return;
   std::unique_lock lock(mutex_);
   if (!draining_) wake_.wait_for(lock, stop, milliseconds(wait_ms), [this] { return draining_; });
   if (!draining_) return;
-  wake_.wait_for(lock, stop, milliseconds(std::min(jittered_ms, kDrainPauseMs)),
-                 [] { return false; });
+  wake_.wait_for(lock, stop, milliseconds(std::min(wait_ms, kDrainPauseMs)), [] { return false; });
 }
 
-// One event for a block, with the first of the lines that it is about.
-void Sender::note_refusal(const std::vector<Block>& refused, std::uint32_t points,
-                          const SendResult& result) const {
-  if (refused.empty()) return;
-  const auto lines = block_lines(refused.front());
-  const std::string first =
-      lines ? lines->substr(0, std::min(lines->find('\n'), kLineBytesShown)) : "";
-  base::log(
-      base::LogLevel::Error, "the sink refuses points; they are dropped, the others delivered",
-      {{"sink", name_}, {"points", points}, {"answer", result.detail}, {"first_line", first}});
+// False when there was no time to wait for a file that cannot be written.
+bool Sender::write_to_quarantine(std::string_view lines, const std::string& reason,
+                                 const std::stop_token& stop) {
+  const std::int64_t until_ms = clock_.steady_ms() + quarantine_patience_ms_;
+  for (;;) {
+    const bool is_written = quarantine_.append(lines, reason, clock_.wall_ms());
+    if (is_written) quarantine_given_up_ = false;
+    if (is_written || quarantine_.path().empty() || quarantine_given_up_) return true;
+    quarantine_given_up_ = clock_.steady_ms() >= until_ms;
+    if (quarantine_given_up_) return true;
+    wait(backoff_.first_ms, stop);
+    if (stop.stop_requested()) return false;
+  }
+}
+
+// One event for a block. In the file first: what is settled may be gone from the disk. Where the
+// file cannot be written for long, the log has to do.
+bool Sender::quarantine(const Refused& refused, const std::stop_token& stop) {
+  if (refused.lines.empty()) return true;
+  for (const Refused::Lines& lines : refused.lines) {
+    if (!write_to_quarantine(lines.text, lines.answer.detail, stop)) return false;
+  }
+  const bool is_in_file = !quarantine_.path().empty() && !quarantine_given_up_;
+  const Refused::Lines& first = refused.lines.front();
+  base::log(base::LogLevel::Error,
+            "the sink refuses points; they are quarantined, the others delivered",
+            {{"sink", name_},
+             {"points", refused.points},
+             {"answer", first.answer.detail},
+             is_in_file ? base::LogField("file", quarantine_.path())
+                        : base::LogField("first_line", beginning_of_first_line(first.text))});
+  const std::lock_guard lock(mutex_);
+  for (const Refused::Lines& lines : refused.lines) {
+    count(figures_.quarantined_by_cause, lines.answer.cause, lines.points);
+  }
+  return true;
+}
+
+void Sender::note_request() {
+  const std::lock_guard lock(mutex_);
+  ++figures_.requests;
+  figures_.batch_points_limit = pace_.points_max();
+  figures_.pause_ms = pace_.pause_ms();
 }
 
 void Sender::note_trouble(const SendResult& result) {
-  bool is_news = false;
+  if (cancelled_) return;  // by us: it says nothing of the receiver
+  const Trouble::News news = trouble_.note(result);
   {
     const std::lock_guard lock(mutex_);
     ++figures_.retries;
-    is_news = figures_.cause != result.cause;
+    count(figures_.retries_by_cause, result.cause, 1);
     figures_.trouble = result.detail;
     figures_.cause = result.cause;
+    figures_.trouble_since_ms = trouble_.since_wall_ms();
   }
-  if (is_news && !cancelled_) {
-    base::log(base::LogLevel::Warn, "cannot deliver; the points wait and are tried again",
+  const auto level = needs_somebody(result.outcome) ? base::LogLevel::Error : base::LogLevel::Warn;
+  if (news == Trouble::News::Begins) {
+    base::log(level, "cannot deliver; the points wait and are tried again",
               {{"sink", name_}, {"error", result.detail}});
+  } else if (news == Trouble::News::Lasts) {
+    base::log(level,
+              result.outcome == SendOutcome::SlowDown
+                  ? "the sink still asks for less than there is; the points wait"
+                  : "still cannot deliver; the points wait and are tried again",
+              {{"sink", name_},
+               {"error", result.detail},
+               {"lasts", base::format_duration_ms(trouble_.lasts_ms() / 1'000 * 1'000)},
+               {"points", spool_.figures().points_waiting}});
   }
 }
 
-void Sender::note_recovery() {
+// A receiver that has asked for less is well again only when it takes whole blocks without a pause.
+void Sender::note_accepted() {
+  ever_accepted_ = true;
   backoff_ms_ = 0;
-  bool had_trouble = false;
+  if (!trouble_.is_on()) return;
+  if (trouble_.outcome() == SendOutcome::SlowDown && !pace_.is_free()) return;
   {
     const std::lock_guard lock(mutex_);
-    had_trouble = !figures_.cause.empty();
     figures_.trouble.clear();
     figures_.cause.clear();
+    figures_.trouble_since_ms = 0;
   }
-  if (had_trouble) base::log(base::LogLevel::Info, "delivering again", {{"sink", name_}});
+  base::log(
+      base::LogLevel::Info, "delivering again",
+      {{"sink", name_}, {"after", base::format_duration_ms(trouble_.lasts_ms() / 1'000 * 1'000)}});
+  trouble_.end();
 }
 
 }  // namespace fedwave::sinks

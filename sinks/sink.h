@@ -1,5 +1,5 @@
-// Where points go. A sink takes one block and says what became of it; retrying, waiting and
-// counting are the sender's business. Called by its sender's thread only.
+// Where points go. A sink takes one block and says what became of it; retrying, waiting, splitting
+// and counting are the sender's business. Called by its sender's thread only.
 #pragma once
 
 #include <atomic>
@@ -11,9 +11,13 @@
 namespace fedwave::sinks {
 
 enum class SendOutcome : std::uint8_t {
-  Accepted,  // acknowledged: the receiver has it
-  Retry,     // the same block again, later
-  Refused,   // the receiver will never take this block as it is
+  Accepted,   // acknowledged: the receiver has it
+  Retry,      // not reached, or in trouble of its own: the same block again, later
+  SlowDown,   // the receiver asks for less: later, and in smaller batches
+  Denied,     // wrong or missing credentials: the points stay, somebody has to act
+  Misplaced,  // nobody takes points there: the points stay, somebody has to act
+  TooLarge,   // the receiver would take the block in parts
+  Refused,    // there is something in this block that the receiver will never take
 };
 
 struct SendResult {
