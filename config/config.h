@@ -117,26 +117,63 @@ struct PointLimits {
   std::int64_t tag_value_bytes = 255;
 };
 
+// Where a sink's proxy or server is.
+struct Endpoint {
+  std::string url{};   // over HTTP: where to POST, without the query
+  std::string host{};  // over TCP
+  std::uint16_t port = 2878;
+};
+
+// A token from VMware Cloud Services: with an API token, or with a client's id and secret.
+struct CloudServices {
+  std::string url = "https://console.cloud.vmware.com";  // without a '/' at its end
+  Secret api_token;
+  std::string api_token_file;
+  std::string client_id;
+  Secret client_secret;
+  std::string client_secret_file;
+  std::string org_id;     // only with a client
+  std::string proxy_url;  // as in HttpOptions: the sink's, or what the environment has for `url`
+  std::string proxy_username;
+  Secret proxy_password;
+  [[nodiscard]] bool is_set() const {
+    return !api_token.empty() || !api_token_file.empty() || !client_id.empty();
+  }
+};
+
+enum class SpoolSync : std::uint8_t { Block, Interval, Never };
+
+struct Spool {
+  std::string directory;  // each sink has a folder in it; empty: the queue is in memory only
+  std::int64_t bytes = std::int64_t{1} << 30;          // of one sink, on disk
+  std::int64_t memory_bytes = std::int64_t{64} << 20;  // of one sink
+  std::int64_t max_age_ms = std::int64_t{7} * 86'400'000;
+  SpoolSync sync = SpoolSync::Interval;
+  std::int64_t sync_interval_ms = 1'000;
+  std::int64_t drain_rate = 50'000;  // points of the backlog in a second; 0: no limit
+};
+
 struct Sink {
-  // Unique; "proxy host:port", "direct https://…" or "stdout" unless the file names it.
+  // Unique; "proxy host:port", "proxy host:port and 2 more", "direct https://…" or "stdout" unless
+  // the file names it.
   std::string name;
   SinkKind kind = SinkKind::ProxyHttp;
-  std::string url;   // ProxyHttp and Direct: where to POST, without the query
-  std::string host;  // ProxyTcp
-  std::uint16_t port = 2878;
+  std::vector<Endpoint> endpoints;  // one, or several proxies that share the work
   Secret token;
   std::string token_file;
+  CloudServices cloud_services;  // instead of a token
   std::string prefix;
   Tags tags;
   FilterRules filters;
   std::vector<std::string> tag_priority;  // keys kept first when a point has too many tags
   PointLimits limits;
   std::int64_t batch_points = 10'000;
-  std::int64_t spool_bytes = std::int64_t{64} << 20;  // of the queue in memory
+  Spool spool;
   bool gzip = true;
   std::int64_t request_timeout_ms = 20'000;
   std::int64_t connect_timeout_ms = 5'000;
-  std::string proxy_url;  // as in HttpOptions
+  // As in HttpOptions: for every endpoint, from the file or else from the environment.
+  std::string proxy_url;
   std::string proxy_username;
   Secret proxy_password;
   Tls tls;

@@ -92,6 +92,11 @@ std::string_view home_of(std::string_view key) {
       {"bearer_token", "httpConfig"},
       {"bearer_token_file", "httpConfig"},
       {"basic_auth", "httpConfig"},
+      {"memoryBytes", "spool"},
+      {"maxAge", "spool"},
+      {"drainRate", "spool"},
+      {"apiToken", "cloudServices"},
+      {"clientId", "cloudServices"},
       {"ca_file", "tls_config"},
       {"insecure_skip_verify", "tls_config"}};
   for (const auto& [name, home] : kHomes) {
@@ -371,6 +376,13 @@ std::vector<const Node*> text_items(const Node& node, std::string_view key, Prob
     }
   }
   return items;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kBlanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
 bool expand_environment(std::string& text, Position where, const Environment& environment,

@@ -96,6 +96,9 @@ void wrong_kind(const Node& node, std::string_view key, std::string_view needed,
 // The elements of a list of plain texts; a null element is an empty text. Reports anything else.
 std::vector<const Node*> text_items(const Node& node, std::string_view key, Problems& problems);
 
+// Without the blanks and line breaks at both ends.
+std::string_view trimmed(std::string_view text);
+
 // Replaces ${NAME} by the variable and $$ by a dollar. Reports a name that is not set.
 bool expand_environment(std::string& text, Position where, const Environment& environment,
                         Problems& problems);

@@ -6,6 +6,7 @@
 #include <system_error>
 #include <utility>
 
+#include "config/proxy_environment.h"
 #include "config/sections.h"
 #include "config/url.h"
 #include "relay/base/text.h"
@@ -91,6 +92,14 @@ void read_headers(const Node* node, std::map<std::string, Secret>& headers, Read
   }
 }
 
+void warn_of_unread_file(const Fields& fields, std::string_view key, std::string_view file_key,
+                         Problems& problems) {
+  problems.warning(
+      fields.where(file_key),
+      in_quotes(file_key) + " is not read where " + in_quotes(key) + " stands beside it",
+      "remove one of the two");
+}
+
 void read_basic_auth(const Node* node, HttpOptions& options, Reading& reading) {
   if (node == nullptr) return;
   Fields fields(node, "basic_auth", reading.problems);
@@ -102,9 +111,7 @@ void read_basic_auth(const Node* node, HttpOptions& options, Reading& reading) {
   const bool has_file = read_path(fields, "password_file", options.basic_password_file,
                                   Severity::Error, reading.problems);
   if (has_password && has_file) {
-    reading.problems.warning(fields.where("password_file"),
-                             "\"password_file\" is not read where \"password\" stands beside it",
-                             "remove one of the two");
+    warn_of_unread_file(fields, "password", "password_file", reading.problems);
     options.basic_password_file.clear();
   }
   // A username that could not be read already has its own problem.
@@ -116,18 +123,31 @@ void read_basic_auth(const Node* node, HttpOptions& options, Reading& reading) {
   fields.done();
 }
 
-void check_credentials(Fields& fields, HttpOptions& options, bool has_basic, Problems& problems) {
-  if (!options.bearer_token.empty() && !options.bearer_token_file.empty()) {
-    problems.warning(fields.where("bearer_token_file"),
-                     "\"bearer_token_file\" is not read where \"bearer_token\" stands beside it",
-                     "remove one of the two");
-    options.bearer_token_file.clear();
-  }
+void read_bearer_token(Fields& fields, HttpOptions& options, bool has_basic, Reading& reading) {
+  // The usual file exists only inside a pod; people check their configurations elsewhere.
+  read_secret_or_file(fields, "bearer_token", options.bearer_token, "bearer_token_file",
+                      options.bearer_token_file, Severity::Warning, reading);
   const bool has_bearer = !options.bearer_token.empty() || !options.bearer_token_file.empty();
   if (has_bearer && has_basic) {
-    problems.error(fields.where("basic_auth"), "a bearer token and basic_auth exclude one another",
-                   "remove one of the two");
+    reading.problems.error(fields.where("basic_auth"),
+                           "a bearer token and basic_auth exclude one another",
+                           "remove one of the two");
   }
+}
+
+base::Expected<HttpProxy> parse_http_proxy(std::string_view text) {
+  auto url = parse_url(text);
+  if (!url) return std::move(url).error();
+  // The rest of a password whose first part was taken for the port, perhaps.
+  const bool has_path = !url->path.empty() && url->path != "/";
+  if (has_path || !url->query.empty() || url->has_fragment) {
+    return base::Error{base::ErrorCode::InvalidArgument,
+                       "goes on after host and port; write http://user:password@host:port, and in "
+                       "the password %2F for '/', %3F for '?' and %23 for '#'"};
+  }
+  return HttpProxy{.url = url->scheme + "://" + url->authority,
+                   .username = std::move(url->username),
+                   .password = {std::move(url->password)}};
 }
 
 }  // namespace
@@ -138,6 +158,18 @@ bool read_secret(Fields& fields, std::string_view key, Secret& secret, Reading& 
   if (!finish_secret(text, key, fields.where(key), reading)) return false;
   secret.value = std::move(text);
   return true;
+}
+
+bool read_secret_or_file(Fields& fields, std::string_view key, Secret& secret,
+                         std::string_view file_key, std::string& path, Severity severity,
+                         Reading& reading) {
+  const bool has_failed = fields.get(key) != nullptr && !read_secret(fields, key, secret, reading);
+  read_path(fields, file_key, path, severity, reading.problems);
+  if (!secret.empty() && !path.empty()) {
+    warn_of_unread_file(fields, key, file_key, reading.problems);
+    path.clear();
+  }
+  return !has_failed;
 }
 
 bool read_path(Fields& fields, std::string_view key, std::string& path, Severity severity,
@@ -174,22 +206,58 @@ HttpProxy read_http_proxy(Fields& fields, std::string_view key, Reading& reading
   }
   Secret text;
   if (!read_secret(fields, key, text, reading) || text.empty()) return {};
-  auto url = parse_url(text.value);
+  auto proxy = parse_http_proxy(text.value);
+  if (!proxy) {
+    reading.problems.error(fields.where(key), in_quotes(key) + " " + proxy.error().message);
+    return {};
+  }
+  return *std::move(proxy);
+}
+
+HttpProxy environment_proxy(const std::vector<std::optional<Url>>& addresses, Position where,
+                            Reading& reading) {
+  std::vector<std::optional<ProxyVariable>> variables;
+  for (const std::optional<Url>& url : addresses) {
+    variables.push_back(url ? proxy_variable_for(*url, reading.environment) : std::nullopt);
+  }
+  const auto variable = std::find_if(variables.begin(), variables.end(),
+                                     [](const auto& one) { return one.has_value(); });
+  if (variable == variables.end()) return {};
+  const std::string& text = (*variable)->value;
+  const bool is_for_all = std::all_of(variables.begin(), variables.end(), [&text](const auto& one) {
+    return one && one->value == text;
+  });
+  if (!is_for_all) {
+    reading.problems.warning(where,
+                             "the environment's HTTP proxy is not used: it is not the same one for "
+                             "every address of this sink",
+                             "write \"proxyUrl\", or sinks of their own");
+    return {};
+  }
+  // As everywhere that these variables are read, the scheme may be left out.
+  const bool has_scheme = text.find("://") != std::string::npos;
+  auto proxy = parse_http_proxy((has_scheme ? "" : "http://") + text);
+  if (!proxy) {
+    reading.problems.warning(where, "the environment variable " + (*variable)->name +
+                                        " is not used: it " + proxy.error().message);
+    return {};
+  }
+  return *std::move(proxy);
+}
+
+std::optional<Url> read_plain_url(const std::string& what, std::string_view text, Position where,
+                                  Problems& problems) {
+  auto url = parse_url(text);
   if (!url) {
-    reading.problems.error(fields.where(key), in_quotes(key) + " " + url.error().message);
-    return {};
+    problems.error(where, what + " " + url.error().message);
+    return std::nullopt;
   }
-  // The rest of a password whose first part was taken for the port, perhaps.
-  const bool has_path = !url->path.empty() && url->path != "/";
-  if (has_path || !url->query.empty() || url->has_fragment) {
-    reading.problems.error(fields.where(key), in_quotes(key) + " goes on after host and port",
-                           "write http://user:password@host:port, and in the password %2F for '/', "
-                           "%3F for '?' and %23 for '#'");
-    return {};
+  if (url->has_credentials || !url->query.empty() || url->has_fragment) {
+    problems.error(where, what + " cannot hold credentials, a query or a fragment",
+                   "write scheme, host, port and path; the token has a key of its own");
+    return std::nullopt;
   }
-  return {.url = url->scheme + "://" + url->authority,
-          .username = std::move(url->username),
-          .password = {std::move(url->password)}};
+  return *std::move(url);
 }
 
 Tls read_tls(const Node* node, Problems& problems) {
@@ -213,18 +281,11 @@ Tls read_tls(const Node* node, Problems& problems) {
 HttpOptions read_http_options(const Node* node, Reading& reading) {
   HttpOptions options;
   Fields fields(node, "httpConfig", reading.problems);
-  read_secret(fields, "bearer_token", options.bearer_token, reading);
-  // The usual one exists only inside a pod; people check their files elsewhere.
-  read_path(fields, "bearer_token_file", options.bearer_token_file, Severity::Warning,
-            reading.problems);
   const Node* basic_auth = fields.get("basic_auth");
   read_basic_auth(basic_auth, options, reading);
-  check_credentials(fields, options, basic_auth != nullptr, reading.problems);
+  read_bearer_token(fields, options, basic_auth != nullptr, reading);
   read_headers(fields.get("headers"), options.headers, reading);
-  HttpProxy proxy = read_http_proxy(fields, "proxy_url", reading);
-  options.proxy_url = std::move(proxy.url);
-  options.proxy_username = std::move(proxy.username);
-  options.proxy_password = std::move(proxy.password);
+  set_http_proxy(options, read_http_proxy(fields, "proxy_url", reading));
   fields.boolean("follow_redirects", options.follow_redirects);
   options.tls = read_tls(fields.get("tls_config"), reading.problems);
   fields.done();

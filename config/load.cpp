@@ -53,13 +53,17 @@ class ConfigReader {
     }
     SourceDefaults defaults;
     positive_duration("defaultCollectionInterval", defaults.interval_ms);
-    std::int64_t request_timeout_ms = Sink().request_timeout_ms;
-    positive_duration("sinkExportDataTimeout", request_timeout_ms);
+    SinkDefaults sink_defaults;
+    positive_duration("sinkExportDataTimeout", sink_defaults.request_timeout_ms);
     fields_.boolean("omitBucketSuffix", defaults.omit_bucket_suffix);
     defaults.convert_histograms = read_experimental();
     read_own_keys();
+    SpoolReader spool(fields_.get("spool"), sink_defaults.spool, problems_);
+    sink_defaults.spool = spool.spool();
     read_source_section(fields_.get("sources"), defaults);
-    read_sink_section(fields_.get("sinks"), request_timeout_ms);
+    read_sink_section(fields_.get("sinks"), sink_defaults);
+    if (sink_defaults.spool.directory.empty() && nothing_is_on_disk())
+      spool.warn_without_directory();
     for (const std::string_view key : kTopLevelLeftAside) leave_aside(fields_, key, "");
     fields_.done();
     left_aside_.report(problems_);
@@ -125,23 +129,28 @@ class ConfigReader {
     }
   }
 
-  void read_sink_section(const Node* node, std::int64_t request_timeout_ms) {
+  void read_sink_section(const Node* node, SinkDefaults& defaults) {
     if (node == nullptr) {
       problems_.error(fields_.where("sinks"), "there are no sinks",
                       "add sinks: with \"- proxyAddress: wavefront-proxy:2878\" below it");
       return;
     }
     // A file that also serves the collector has patterns here for names that fedwave never sees.
-    const bool names_have_underscores =
+    defaults.names_have_underscores =
         !left_aside_.empty() ||
         std::any_of(config_.sources.begin(), config_.sources.end(), [](const Source& source) {
           return source.prefix.find('_') != std::string::npos;
         });
-    config_.sinks = read_sinks(*node, request_timeout_ms, names_have_underscores, reading_);
+    config_.sinks = read_sinks(*node, defaults, reading_);
     if (config_.sinks.size() > kSinksMax) {
       problems_.error(node->where, "there are " + std::to_string(config_.sinks.size()) + " sinks",
                       "at most " + std::to_string(kSinksMax) + " are served by one process");
     }
+  }
+
+  [[nodiscard]] bool nothing_is_on_disk() const {
+    return std::all_of(config_.sinks.begin(), config_.sinks.end(),
+                       [](const Sink& sink) { return sink.spool.directory.empty(); });
   }
 
   void leave_aside(Fields& fields, std::string_view key, std::string_view prefix) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "config/fields.h"
 #include "config/load.h"
 #include "config/problems.h"
+#include "config/url.h"
 #include "config/yaml.h"
 
 namespace fedwave::config {
@@ -45,9 +47,42 @@ struct SourceDefaults {
 std::vector<Source> read_sources(const Node& list, const SourceDefaults& defaults,
                                  Reading& reading);
 
-// `names_have_underscores`: names with '_' may be meant, so no pattern with one is a mistake.
-std::vector<Sink> read_sinks(const Node& list, std::int64_t request_timeout_ms,
-                             bool names_have_underscores, Reading& reading);
+// What every sink inherits from the top level.
+struct SinkDefaults {
+  std::int64_t request_timeout_ms = 20'000;
+  Spool spool;
+  // Names with '_' may be meant, so no pattern with one is a mistake.
+  bool names_have_underscores = false;
+};
+
+std::vector<Sink> read_sinks(const Node& list, const SinkDefaults& defaults, Reading& reading);
+
+// Where a sink sends to, the token that it shows there and the HTTP proxy on the way; also its
+// name, unless it has one.
+void read_target(Fields& fields, bool is_stdout, Sink& sink, Reading& reading);
+
+CloudServices read_cloud_services(const Node& node, Reading& reading);
+
+// A map `spool`, of a sink or of the file: what it leaves out is as in `defaults`. The node must
+// outlive it.
+class SpoolReader {
+ public:
+  SpoolReader(const Node* node, const Spool& defaults, Problems& problems);
+
+  [[nodiscard]] const Spool& spool() const { return spool_; }
+
+  // Warns of the keys that are written here and only say something about a spool on disk.
+  void warn_without_directory();
+
+ private:
+  void read_directory();
+  void read_max_age();
+  void read_sync();
+
+  Fields fields_;
+  Problems& problems_;
+  Spool spool_;
+};
 
 // Names have every '_' made a '.', so a pattern with one is a mistake worth a warning, unless
 // `names_have_underscores`.
@@ -58,6 +93,12 @@ HttpOptions read_http_options(const Node* node, Reading& reading);
 
 // A text in which ${NAME} works and which must not hold line breaks; shown nowhere.
 bool read_secret(Fields& fields, std::string_view key, Secret& secret, Reading& reading);
+
+// A secret as text, or in a file that is left to be read later; a file that stands beside the text
+// is dropped with a warning. False when there is a text that could not be read.
+bool read_secret_or_file(Fields& fields, std::string_view key, Secret& secret,
+                         std::string_view file_key, std::string& path, Severity severity,
+                         Reading& reading);
 
 // Reads a path and reports a file that cannot be read.
 bool read_path(Fields& fields, std::string_view key, std::string& path, Severity severity,
@@ -75,6 +116,23 @@ struct HttpProxy {
   Secret password;       // decoded
 };
 HttpProxy read_http_proxy(Fields& fields, std::string_view key, Reading& reading);
+
+// The HTTP proxy that the environment has for all of the addresses; one that is no URL never takes
+// any. Where it has one for some of them only, or a bad one, it is not used, which is a warning.
+HttpProxy environment_proxy(const std::vector<std::optional<Url>>& addresses, Position where,
+                            Reading& reading);
+
+// `Target` is whatever is reached through an HTTP proxy.
+template <class Target>
+void set_http_proxy(Target& target, HttpProxy proxy) {
+  target.proxy_url = std::move(proxy.url);
+  target.proxy_username = std::move(proxy.username);
+  target.proxy_password = std::move(proxy.password);
+}
+
+// A URL with scheme, host, port and path and nothing else. `what` is what messages call it.
+std::optional<Url> read_plain_url(const std::string& what, std::string_view text, Position where,
+                                  Problems& problems);
 
 // Gives the second and later bearers of a name a number, with a warning that calls them `noun`s.
 template <class Item>

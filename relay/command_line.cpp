@@ -13,8 +13,11 @@
 #include "relay/commands/dump.h"
 #include "relay/commands/exit_code.h"
 #include "relay/commands/parse.h"
+#include "relay/commands/progress_line.h"
 #include "relay/commands/receive.h"
 #include "relay/commands/run.h"
+#include "relay/commands/spool.h"
+#include "relay/commands/spool_drain.h"
 #include "relay/logging.h"
 #include "relay/version.h"
 
@@ -25,6 +28,16 @@ constexpr const char* kExitCodes =
     "Exit codes: 0 ok; 1 wrong usage or configuration; 2 the source could not be read (demo: no\n"
     "point arrived); 3 (with --strict, and from demo) some lines were malformed, or some points\n"
     "not taken.";
+
+constexpr const char* kSpoolExitCodes =
+    "Exit codes: 0 ok; 1 wrong usage or configuration; 2 a spool could not be read, or (drain)\n"
+    "points are left; 3 (cat, verify) something is damaged.";
+
+constexpr const char* kSpoolExamples =
+    "Examples:\n"
+    "  fedwave spool ls /var/spool/fedwave\n"
+    "  fedwave spool verify /var/spool/fedwave && echo good\n"
+    "`fedwave spool COMMAND --help` shows the options and examples of each.\n";
 
 // An option that takes a duration, as the configuration writes it.
 CLI::Option* add_duration(CLI::App* app, const std::string& name, std::int64_t& target_ms,
@@ -74,27 +87,37 @@ void add_log_options(CLI::App* app, LogOptions& options, base::LogLevel level) {
 // A subcommand with its examples, run when it is the one that was asked for.
 class Commands {
  public:
-  explicit Commands(CLI::App& app) : app_(app) {}
+  // All outlive it.
+  Commands(CLI::App& app, int& exit_code, const char* exit_codes = kExitCodes)
+      : app_(app), exit_code_(exit_code), exit_codes_(exit_codes) {}
 
   template <class Run>
   CLI::App* add(const std::string& name, const std::string& what, const std::string& examples,
                 base::LogLevel log_level, Run run) {
     CLI::App* command = app_.add_subcommand(name, what);
-    command->footer("Examples:\n" + examples + "\n" + kExitCodes);
+    command->footer("Examples:\n" + examples + "\n" + exit_codes_);
     auto log_options = std::make_shared<LogOptions>();
     add_log_options(command, *log_options, log_level);
-    command->callback([this, log_options, run] {
+    command->callback([&exit_code = exit_code_, log_options, run] {
       set_up_logging(log_options->level, log_options->format);
-      exit_code_ = run();
+      exit_code = run();
     });
     return command;
   }
 
-  [[nodiscard]] int exit_code() const { return exit_code_; }
+  // A command that only has commands of its own.
+  Commands add_group(const std::string& name, const std::string& what, const std::string& examples,
+                     const char* exit_codes) {
+    CLI::App* group = app_.add_subcommand(name, what);
+    group->require_subcommand(1);
+    group->footer(examples + "\n" + exit_codes);
+    return {*group, exit_code_, exit_codes};
+  }
 
  private:
   CLI::App& app_;
-  int exit_code_ = kExitOk;
+  int& exit_code_;
+  const char* const exit_codes_;
 };
 
 void add_run(Commands& commands, RunOptions& options) {
@@ -228,17 +251,100 @@ void add_demo(Commands& commands, DemoOptions& options) {
   demo->add_option("--seed", options.seed, "Another seed, another mesh")->capture_default_str();
 }
 
-// CLI11 would only say that a subcommand is missing.
-std::string unknown_first_word(const CLI::App& app, int argc, char** argv) {
+struct SpoolOptions {
+  SpoolListOptions ls;
+  SpoolCatOptions cat;
+  SpoolVerifyOptions verify;
+  SpoolDrainOptions drain;
+};
+
+void add_directory(CLI::App* command, std::string& directory) {
+  command
+      ->add_option("DIR", directory,
+                   "spool.directory of the configuration, or the folder of one sink in it")
+      ->required()
+      ->type_name("");
+}
+
+void add_spool_ls(Commands& spool, SpoolListOptions& options) {
+  CLI::App* ls = spool.add(
+      "ls", "How much waits for each sink, since when, and what is damaged",
+      "  fedwave spool ls /var/spool/fedwave\n"
+      "  fedwave spool ls --json /var/spool/fedwave | jq '.sink, .points_waiting'\n",
+      base::LogLevel::Warn,
+      [&options] { return spool_ls_command(options, base::system_clock(), std::cout, std::cerr); });
+  add_directory(ls, options.directory);
+  ls->add_flag("--segments", options.segments, "And each segment file");
+  ls->add_flag("--json", options.json, "One JSON object for each sink");
+}
+
+void add_spool_cat(Commands& spool, SpoolCatOptions& options) {
+  CLI::App* cat = spool.add(
+      "cat", "The lines that wait, oldest first, as a sink would send them",
+      "  fedwave spool cat /var/spool/fedwave | head\n"
+      "  fedwave spool cat --blocks /var/spool/fedwave\n"
+      "  fedwave spool cat --all /var/spool/fedwave/proxy-10.0.0.7-2878-5f0c6a1e > points.txt\n",
+      base::LogLevel::Warn,
+      [&options] { return spool_cat_command(options, std::cout, std::cerr); });
+  add_directory(cat, options.directory);
+  cat->add_flag("--all", options.all, "Also what is settled but still in the files");
+  cat->add_flag("--blocks", options.blocks, "A row for each block instead of its lines");
+}
+
+void add_spool_verify(Commands& spool, SpoolVerifyOptions& options) {
+  CLI::App* verify = spool.add(
+      "verify", "Read every byte and check it: what is damaged, and what is lost",
+      "  fedwave spool verify /var/spool/fedwave && echo good\n", base::LogLevel::Warn, [&options] {
+        options.shows_progress = is_terminal_stderr();
+        return spool_verify_command(options, base::system_clock(), std::cout, std::cerr);
+      });
+  add_directory(verify, options.directory);
+}
+
+void add_spool_drain(Commands& spool, SpoolDrainOptions& options) {
+  CLI::App* drain = spool.add(
+      "drain", "Deliver what waits, while no relay has the spool",
+      "  fedwave spool drain /var/spool/fedwave --config collector.yaml\n"
+      "  fedwave spool drain /mnt/old-pod --config collector.yaml --for 10m\n"
+      "  fedwave spool drain /var/spool/fedwave/old-name-5f0c6a1e --config collector.yaml --sink "
+      "new-name\n",
+      base::LogLevel::Warn, [&options] {
+        options.shows_progress = is_terminal_stderr();
+        return spool_drain_command(options, std::cout, std::cerr);
+      });
+  add_directory(drain, options.directory);
+  drain->add_option("--config", options.config_file, "Where the sinks are described")
+      ->required()
+      ->type_name("FILE");
+  drain->add_option("--sink", options.sink, "Deliver to this sink (default: the spool's own)")
+      ->type_name("NAME");
+  add_duration(drain, "--for", options.for_ms, "End after this time (default: when it is empty)");
+}
+
+void add_spool(Commands& commands, SpoolOptions& options) {
+  Commands spool =
+      commands.add_group("spool", "What waits on disk: look at it, check it, deliver it",
+                         kSpoolExamples, kSpoolExitCodes);
+  add_spool_ls(spool, options.ls);
+  add_spool_cat(spool, options.cat);
+  add_spool_verify(spool, options.verify);
+  add_spool_drain(spool, options.drain);
+}
+
+// CLI11 would only say that a subcommand is missing. `name` is what `app` is called by.
+std::string unknown_word(const CLI::App& app, const std::string& name, int argc, char** argv) {
   if (argc < 2) return {};
   const std::string first = argv[1];
   const bool is_option = first.starts_with('-');
   const auto is_first = [&first](const CLI::App* command) { return command->get_name() == first; };
+  const std::string advice = "; " + name + " --help shows what there is";
   if (is_option && app.get_option_no_throw(first) == nullptr)
-    return "there is no option " + first + " here";
-  if (!is_option && app.get_subcommands(is_first).empty())
-    return "there is no command \"" + first + "\"";
-  return {};
+    return "there is no option " + first + " here" + advice;
+  if (is_option) return {};
+  const auto named = app.get_subcommands(is_first);
+  if (named.empty()) return "there is no command \"" + first + "\"" + advice;
+  const bool is_group = named.front()->get_require_subcommand_min() > 0;
+  return is_group ? unknown_word(*named.front(), name + " " + first, argc - 1, argv + 1) : "";
 }
 
 }  // namespace
@@ -257,19 +363,22 @@ int run_command_line(int argc, char** argv) {
   ParseOptions parse;
   ReceiveOptions receive;
   DemoOptions demo;
-  Commands commands(app);
+  SpoolOptions spool;
+  int exit_code = kExitOk;
+  Commands commands(app, exit_code);
   add_run(commands, run);
   add_dump(commands, dump);
   add_check(commands, check_file);
   add_parse(commands, parse);
   add_receive(commands, receive);
   add_demo(commands, demo);
+  add_spool(commands, spool);
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
     return "fedwave: " + std::string(error.what()) +
            "\nfedwave COMMAND --help shows what there is.\n";
   });
-  if (const std::string wrong = unknown_first_word(app, argc, argv); !wrong.empty()) {
-    std::cerr << "fedwave: " << wrong << "; fedwave --help shows what there is.\n";
+  if (const std::string wrong = unknown_word(app, "fedwave", argc, argv); !wrong.empty()) {
+    std::cerr << "fedwave: " << wrong << ".\n";
     return kExitUsage;
   }
   try {
@@ -277,7 +386,7 @@ int run_command_line(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? kExitOk : kExitUsage;
   }
-  return commands.exit_code();
+  return exit_code;
 }
 
 }  // namespace fedwave::relay

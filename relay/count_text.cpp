@@ -3,10 +3,10 @@
 namespace fedwave::relay {
 namespace {
 
-void add(std::string& text, std::uint64_t count, const char* reason) {
+void add(std::string& text, std::uint64_t count, std::string_view reason) {
   if (count == 0) return;
   if (!text.empty()) text += ", ";
-  text += std::to_string(count) + " " + reason;
+  text.append(std::to_string(count)).append(" ").append(reason);
 }
 
 // The samples whose series got one of the verdicts that are filters' (or are not).
@@ -46,6 +46,21 @@ std::string repaired_text(const ScrapeCounts& counts) {
   for (std::size_t i = 0; i < sinks::kRepairCount; ++i) {
     add(text, counts.repaired[i], sinks::repair_name(static_cast<sinks::Repair>(i)));
   }
+  return text;
+}
+
+std::string expired_text(const sinks::SpoolFigures& figures) {
+  std::string text;
+  add(text, figures.points_expired_full, "full");
+  add(text, figures.points_expired_old, "old");
+  add(text, figures.points_expired_damaged, "damaged");
+  add(text, figures.points_expired_at_end, "at_end");
+  return text;
+}
+
+std::string causes_text(const std::map<std::string, std::uint64_t>& counts) {
+  std::string text;
+  for (const auto& [cause, count] : counts) add(text, count, cause);
   return text;
 }
 

@@ -32,6 +32,7 @@ struct SinkLine {
   std::string name;
   std::atomic<bool> cancelled = false;
   std::unique_ptr<sinks::Spool> spool;
+  std::unique_ptr<sinks::Quarantine> quarantine;
   std::unique_ptr<sinks::Sender> sender;
 };
 
@@ -121,9 +122,11 @@ void Pipeline::Impl::start() {
   for (const config::Sink& sink : config.sinks) {
     auto line = std::make_unique<SinkLine>();
     line->name = sink.name;
-    line->spool = make_spool(sink);
+    line->spool = make_spool(sink, clock);
+    line->quarantine = std::make_unique<sinks::Quarantine>(quarantine_options(sink));
     line->sender = std::make_unique<sinks::Sender>(
-        sink.name, make_sink(sink, make_client, &line->cancelled), *line->spool, line->cancelled);
+        sink.name, make_sink(sink, make_client, clock, &line->cancelled), *line->spool,
+        *line->quarantine, line->cancelled, clock, sender_options(sink));
     sinks.push_back(std::move(line));
   }
   for (const config::Source& source : config.sources) {
@@ -354,7 +357,8 @@ PipelineFigures Pipeline::figures() const {
   const std::lock_guard lock(impl_->mutex);
   for (const auto& line : impl_->sources) figures.sources.push_back(line->figures);
   for (const auto& line : impl_->sinks) {
-    figures.sinks.push_back({line->name, line->spool->figures(), line->sender->figures()});
+    figures.sinks.push_back(
+        {line->name, line->spool->figures(), line->sender->figures(), line->quarantine->figures()});
   }
   return figures;
 }

@@ -4,6 +4,7 @@
 //                    (relay/scraper.h), ending in the spool of every sink; one more is started when
 //                    all are at work, so that a source that hangs keeps no other waiting
 //   senders          one per sink, from its spool to the receiver (sinks/sender.h)
+//   keepers          one per spool, looks after its files (sinks/spool/spool.h)
 //
 // Nothing else is shared: a target belongs to the worker that has it, spools have their own lock,
 // figures are copied out under one. stop() closes in the order of the data: schedule, scrapes in
@@ -42,6 +43,7 @@ struct SinkFigures {
   std::string name;
   sinks::SpoolFigures spool;
   sinks::SenderFigures sender;
+  sinks::QuarantineFigures quarantine;
 };
 
 struct PipelineFigures {
@@ -58,7 +60,8 @@ class Pipeline {
   Pipeline& operator=(const Pipeline&) = delete;
 
   // No new scrapes; those in hand get half of the time, the senders what is left of it. What is
-  // then still undelivered counts as expired. A second call does nothing.
+  // then still undelivered stays in the spools on disk; what is in memory only is lost and counted.
+  // A second call does nothing.
   void stop(std::int64_t grace_ms);
 
   [[nodiscard]] PipelineFigures figures() const;

@@ -3,13 +3,10 @@
 #include <algorithm>
 
 #include "relay/commands/exit_code.h"
+#include "relay/commands/readable.h"
 
 namespace fedwave::relay {
 namespace {
-
-std::string counted(std::size_t count, const std::string& noun) {
-  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
-}
 
 void print_problems(const std::string& file, const config::LoadResult& loaded, std::ostream& err) {
   for (const config::Problem& problem : loaded.problems) {

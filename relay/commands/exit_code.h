@@ -5,9 +5,11 @@ namespace fedwave::relay {
 
 enum ExitCode : int {
   kExitOk = 0,
-  kExitUsage = 1,       // wrong usage or configuration
-  kExitUnreadable = 2,  // the source could not be read, or the demo received nothing
-  // With --strict, and from the demo: some lines were malformed, or some points not taken.
+  kExitUsage = 1,  // wrong usage or configuration
+  // The source could not be read, the demo received nothing, a drain of a spool left points.
+  kExitUnreadable = 2,
+  // With --strict, and from the demo: some lines were malformed, or some points not taken. From
+  // `spool cat` and `verify`: something is damaged.
   kExitMalformed = 3,
 };
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
-#include <ctime>
 #include <variant>
 
 #include "relay/base/check.h"
@@ -50,15 +49,6 @@ std::string centroid_text(const CheckedPoint& point) {
                   centroid.mean);
     text += part;
   }
-  return text;
-}
-
-std::string time_text(std::int64_t timestamp_ms) {
-  const std::time_t seconds = timestamp_ms / 1000;
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[32];
-  std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
   return text;
 }
 
@@ -161,7 +151,7 @@ void PointPrinter::add_row(std::string_view line) {
   rows_.push_back(
       {.name = point.name,
        .value = point.is_distribution() ? centroid_text(point) : std::string(value_text(line)),
-       .time = time_text(point.timestamp_ms),
+       .time = base::utc_text(point.timestamp_ms),
        .source = point.source,
        .tags = std::move(tags)});
 }

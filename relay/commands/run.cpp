@@ -14,6 +14,7 @@
 #include "relay/commands/exit_code.h"
 #include "relay/count_text.h"
 #include "relay/curl_client.h"
+#include "relay/orphaned_spools.h"
 #include "relay/stop_signal.h"
 #include "relay/version.h"
 
@@ -52,6 +53,25 @@ void log_source(const SourceFigures& source, const std::vector<SinkFigures>& sin
   }
 }
 
+void log_sink(const SinkFigures& sink) {
+  const sinks::SpoolFigures& spool = sink.spool;
+  const bool has_losses = spool.points_expired() + spool.points_quarantined > 0;
+  base::log(has_losses ? base::LogLevel::Warn : base::LogLevel::Info, "sink figures",
+            {{"sink", sink.name},
+             {"recovered", spool.points_recovered},
+             {"spooled", spool.points_spooled},
+             {"delivered", spool.points_delivered},
+             {"quarantined", spool.points_quarantined},
+             {"quarantined_by", causes_text(sink.sender.quarantined_by_cause)},
+             {"expired", spool.points_expired()},
+             {"expired_by", expired_text(spool)},
+             {"waiting", spool.points_waiting},
+             {"oldest_waiting_ms", spool.oldest_waiting_ms},
+             {"requests", sink.sender.requests},
+             {"retries", sink.sender.retries},
+             {"retries_by", causes_text(sink.sender.retries_by_cause)}});
+}
+
 // A relay's standard error is a log: the configuration's problems are events of it.
 std::optional<config::Config> load_and_log(const std::string& file) {
   config::LoadResult loaded = config::load_file(file, config::process_environment());
@@ -87,19 +107,7 @@ class LastResort {
 
 void log_figures(const PipelineFigures& figures) {
   for (const SourceFigures& source : figures.sources) log_source(source, figures.sinks);
-  for (const SinkFigures& sink : figures.sinks) {
-    base::log(sink.spool.points_expired + sink.spool.points_refused > 0 ? base::LogLevel::Warn
-                                                                        : base::LogLevel::Info,
-              "sink figures",
-              {{"sink", sink.name},
-               {"spooled", sink.spool.points_spooled},
-               {"delivered", sink.spool.points_delivered},
-               {"refused", sink.spool.points_refused},
-               {"expired", sink.spool.points_expired},
-               {"waiting", sink.spool.points_waiting},
-               {"requests", sink.sender.requests},
-               {"retries", sink.sender.retries}});
-  }
+  for (const SinkFigures& sink : figures.sinks) log_sink(sink);
 }
 
 int run_command(const RunOptions& options) {
@@ -111,6 +119,13 @@ int run_command(const RunOptions& options) {
              {"config", options.config_file},
              {"sources", config->sources.size()},
              {"sinks", config->sinks.size()}});
+  for (const OrphanedSpool& spool : orphaned_spools(*config)) {
+    base::log(
+        base::LogLevel::Warn,
+        "points wait in the spool of a sink that the configuration does not have; deliver them "
+        "with: fedwave spool drain FOLDER --config FILE --sink NAME",
+        {{"folder", spool.folder}, {"sink", spool.sink}, {"points", spool.points_waiting}});
+  }
   Pipeline pipeline(*config, base::system_clock(), make_curl_client);
   for (;;) {
     const auto signal = signals.wait_for(kForeverMs);

@@ -15,7 +15,7 @@ from support.points import parse
 from support.processes import free_port
 
 OK, USAGE, UNREADABLE, MALFORMED = 0, 1, 2, 3
-COMMANDS = ("run", "dump", "check", "parse", "receive", "demo")
+COMMANDS = ("run", "dump", "check", "parse", "receive", "demo", "spool")
 PAGE = 'requests{code="200"} 5 \nrequests{code="500"} 7\nup 1\n'
 PAGE_NAMES = ["requests.value", "requests.value", "up.value"]
 WITH_ONE_BAD_LINE = "good 1\nbad one two\nalso_good 2\n"

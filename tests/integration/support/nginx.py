@@ -1,4 +1,5 @@
-"""nginx as a TLS front: every port serves one page to whoever shows a known bearer token."""
+"""nginx as a TLS front: every port serves one page to whoever shows a known bearer token, or
+forwards everything to a server behind it."""
 import os
 import pwd
 from typing import NamedTuple
@@ -39,20 +40,27 @@ _SERVER = """
     ssl_certificate {certificate};
     ssl_certificate_key {key};
     {client_check}
-    location = /federate {{
+    {location}
+  }}
+"""
+
+_PAGE = """location = /federate {{
       if ($bearer = nobody) {{ return 401; }}
       types {{ }}
       default_type "text/plain; version=0.0.4; charset=utf-8";
       alias {page};
-    }}
-  }}
-"""
+    }}"""
+
+_FORWARD = """location / {{
+      proxy_pass http://{behind};
+    }}"""
 
 
 class Site(NamedTuple):
     certificate: str
     key: str
     client_ca: str = ""  # when set, a client certificate of this authority is demanded
+    behind: str = ""     # when set, the host:port that everything is forwarded to
 
 
 class Request(NamedTuple):
@@ -85,8 +93,10 @@ class Nginx(Server):
     def _server(self, name, site, page):
         check = (f"ssl_verify_client on; ssl_client_certificate {site.client_ca};"
                  if site.client_ca else "")
+        location = (_FORWARD.format(behind=site.behind) if site.behind else
+                    _PAGE.format(page=page))
         return _SERVER.format(port=self.ports[name], certificate=site.certificate, key=site.key,
-                              client_check=check, page=page)
+                              client_check=check, location=location)
 
     def url(self, name):
         return f"https://127.0.0.1:{self.ports[name]}/federate?match[]={{job=\"federate\"}}"

@@ -29,10 +29,10 @@ class Exchange:
         self.request = request
         self.stopped = stopped  # an Event; answers that take their time wait for it
         self.keep_alive = False  # set by answers after which the connection is good for another
-        self._connection = connection
+        self.connection = connection
 
     def send(self, data):
-        self._connection.sendall(data)
+        self.connection.sendall(data)
 
     def respond(self, status, body=b"", content_type=METRICS_TYPE, headers=()):
         """A whole and proper answer."""
@@ -78,11 +78,30 @@ def nothing(exchange):
     exchange.stopped.wait()
 
 
+def take(lines):
+    """As a receiver of points that keeps them in a list."""
+    def answer(exchange):
+        lines.extend(body_of(exchange.request).decode().splitlines())
+        exchange.respond(202)
+    return answer
+
+
+def in_turn(*answers):
+    """One after the other, the last one from then on."""
+    left = list(answers)
+
+    def answer(exchange):
+        now = left.pop(0) if len(left) > 1 else left[0]
+        now(exchange)
+    return answer
+
+
 class WebServer:
     """Answers by path with what stands in `answers`, which may change at any time."""
 
-    def __init__(self, answers=None, port=0):
+    def __init__(self, answers=None, port=0, otherwise=status(404, "no such page")):
         self.answers = dict(answers or {})
+        self._otherwise = otherwise
         self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
@@ -157,7 +176,7 @@ class WebServer:
         with self._lock:
             self._requests.append(request)
         exchange = Exchange(request, connection, self._stopped)
-        self.answers.get(request.path, status(404, "no such page"))(exchange)
+        self.answers.get(request.path, self._otherwise)(exchange)
         with self._lock:
             self._finished.append(request)
         return exchange.keep_alive and not self._stopped.is_set()
@@ -183,6 +202,12 @@ def _read_request(received, number):
     body = received.read(int(headers.get("content-length", 0)))
     path, _, query = target.partition("?")
     return Request(method, path, query, headers, body, number)
+
+
+def body_of(request):
+    """As it was before it was compressed."""
+    is_gzip = request.headers.get("content-encoding") == "gzip"
+    return gzip.decompress(request.body) if is_gzip else request.body
 
 
 def post(url, body, timeout_s=10):

@@ -23,6 +23,7 @@ using fedwave::config::Repeats;
 using fedwave::config::Sink;
 using fedwave::config::SinkKind;
 using fedwave::config::Source;
+using fedwave::config::SpoolSync;
 using fedwave::config::Tags;
 using loading::in_file;
 using loading::in_sink;
@@ -50,9 +51,6 @@ Config loaded(const std::string& yaml) {
 
 Source source_with(const std::string& yaml) {
   return loaded(in_source(yaml)).sources.at(0);
-}
-Sink sink_with(const std::string& yaml) {
-  return loaded(in_sink(yaml)).sinks.at(0);
 }
 
 // A source or sink given as a whole; warnings are allowed.
@@ -95,7 +93,9 @@ TEST_CASE("the documented Istio source becomes what the relay needs") {
   REQUIRE(config.sinks.size() == 1);
   CHECK(config.sinks[0].kind == SinkKind::ProxyHttp);
   CHECK(config.sinks[0].name == "proxy wavefront-proxy.default.svc.cluster.local:2878");
-  CHECK(config.sinks[0].url == "http://wavefront-proxy.default.svc.cluster.local:2878/report");
+  REQUIRE(config.sinks[0].endpoints.size() == 1);
+  CHECK(config.sinks[0].endpoints[0].url ==
+        "http://wavefront-proxy.default.svc.cluster.local:2878/report");
   REQUIRE(config.sources.size() == 1);
   const Source& source = config.sources[0];
   CHECK(source.url ==
@@ -156,7 +156,15 @@ TEST_CASE("what a file leaves out has its default") {
   CHECK(sink.request_timeout_ms == 20'000);
   CHECK(sink.connect_timeout_ms == 5000);
   CHECK(sink.batch_points == 10'000);
-  CHECK(sink.spool_bytes == 64 << 20);
+  CHECK(sink.spool.directory.empty());
+  CHECK(sink.spool.bytes == 1 << 30);
+  CHECK(sink.spool.memory_bytes == 64 << 20);
+  CHECK(sink.spool.max_age_ms == 604'800'000);
+  CHECK(sink.spool.sync == SpoolSync::Interval);
+  CHECK(sink.spool.sync_interval_ms == 1000);
+  CHECK(sink.spool.drain_rate == 50'000);
+  CHECK_FALSE(sink.cloud_services.is_set());
+  CHECK(sink.cloud_services.url == "https://console.cloud.vmware.com");
   CHECK(sink.gzip);
   REQUIRE(sink.tag_priority.size() > 10);
   CHECK(sink.tag_priority[0] == "cluster");
@@ -193,7 +201,7 @@ TEST_CASE("booleans are YAML 1.1's and text keeps its characters") {
   for (const Row& row : rows) {
     CAPTURE(row.text);
     // The default is the other one.
-    CHECK(sink_with("  compress: " + row.text + "\n").gzip == row.value);
+    CHECK(loaded(in_sink("  compress: " + row.text + "\n")).sinks.at(0).gzip == row.value);
     CHECK(source_with("    convertHistograms: " + row.text + "\n").convert_histograms == row.value);
   }
   CHECK(source_with("    tags: {a: 1.10, b: yes, c: 010, d: '~', e: 2020-01-01, f: '${TOKEN}'}\n")
@@ -453,91 +461,6 @@ TEST_CASE("the API server is trusted as the collector trusts it") {
   const Source own = source_of(url + ", httpConfig: {tls_config: {ca_file: /dev/null}}");
   CHECK(own.http.tls.ca_file == "/dev/null");
   CHECK_FALSE(own.http.tls.insecure_skip_verify);
-}
-
-TEST_CASE("a sink is a proxy, direct ingestion or stdout") {
-  struct Row {
-    std::string fields;
-    SinkKind kind;
-    std::string name;
-    std::string url;
-  };
-  const Row rows[] = {
-      {"proxyAddress: 'p:1'", SinkKind::ProxyHttp, "proxy p:1", "http://p:1/report"},
-      {"proxyAddress: p", SinkKind::ProxyHttp, "proxy p:2878", "http://p:2878/report"},
-      {"proxyAddress: '[::1]:9'", SinkKind::ProxyHttp, "proxy [::1]:9", "http://[::1]:9/report"},
-      {"proxyAddress: 'https://p:1'", SinkKind::ProxyHttp, "proxy https://p:1",
-       "https://p:1/report"},
-      {"proxyAddress: 'http://p/'", SinkKind::ProxyHttp, "proxy http://p", "http://p/report"},
-      {"proxyAddress: 'http://p/a/b'", SinkKind::ProxyHttp, "proxy http://p", "http://p/a/b"},
-      {"proxyAddress: 'p:1', server: 'https://w', token: t", SinkKind::ProxyHttp, "proxy p:1",
-       "http://p:1/report"},
-      {"proxyAddress: 'p:1', name: mine", SinkKind::ProxyHttp, "mine", "http://p:1/report"},
-      {"server: 'https://w.wavefront.com', token: t", SinkKind::Direct,
-       "direct https://w.wavefront.com", "https://w.wavefront.com/report"},
-      {"server: 'https://w/', token: t", SinkKind::Direct, "direct https://w", "https://w/report"},
-      {"server: 'https://w/api/', token: t", SinkKind::Direct, "direct https://w",
-       "https://w/api/report"},
-      {"server: 'https://w/report', token: t", SinkKind::Direct, "direct https://w",
-       "https://w/report"},
-      {"type: stdout", SinkKind::Stdout, "stdout", ""},
-      {"testMode: true, proxyAddress: 'p:1'", SinkKind::Stdout, "stdout", ""},
-      {"testMode: no, proxyAddress: 'p:1'", SinkKind::ProxyHttp, "proxy p:1", "http://p:1/report"},
-      {"type: '', proxyAddress: 'p:1'", SinkKind::ProxyHttp, "proxy p:1", "http://p:1/report"},
-  };
-  for (const Row& row : rows) {
-    CAPTURE(row.fields);
-    const Sink sink = sink_of(row.fields);
-    CHECK(sink.kind == row.kind);
-    CHECK(sink.name == row.name);
-    CHECK(sink.url == row.url);
-  }
-  const Sink tcp = sink_of("proxyAddress: '[::1]:9', protocol: tcp");
-  CHECK(tcp.kind == SinkKind::ProxyTcp);
-  CHECK(tcp.host == "::1");
-  CHECK(tcp.port == 9);
-  CHECK(tcp.url.empty());
-}
-
-TEST_CASE("an external sink is left aside and the others stay") {
-  const LoadResult result = load(
-      "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n"
-      "sinks: [{type: external, anything: goes}, {proxyAddress: 'p:1'}]\n");
-  REQUIRE(result.config.has_value());
-  REQUIRE(result.config->sinks.size() == 1);
-  CHECK(result.config->sinks[0].name == "proxy p:1");
-  CHECK(lines(result) == std::vector<std::string>{"f:2:9: warning: fedwave does not have these and "
-                                                  "leaves them aside: sinks of type external"});
-}
-
-TEST_CASE("everything of ours on a sink is read") {
-  const Sink sink = sink_with(
-      "  compress: false\n"
-      "  proxyUrl: http://u:${TOKEN}@proxy:3128\n"
-      "  tls_config: {ca_file: /dev/null, server_name: s, insecure_skip_verify: yes}\n"
-      "  tagPriority: [b, a]\n"
-      "  limits: {name: 1, source: 2, tags: 3, tagKey: 4, tagValue: 5}\n"
-      "  spool: {memoryBytes: 16MiB}\n"
-      "  connectTimeout: 1s\n"
-      "  requestTimeout: 2s\n"
-      "  batchSize: 3_000\n");
-  CHECK_FALSE(sink.gzip);
-  CHECK(sink.proxy_url == "http://proxy:3128");
-  CHECK(sink.proxy_username == "u");
-  CHECK(sink.proxy_password.value == "s3cret");
-  CHECK(sink.tls.ca_file == "/dev/null");
-  CHECK(sink.tls.server_name == "s");
-  CHECK(sink.tls.insecure_skip_verify);
-  CHECK(sink.tag_priority == std::vector<std::string>{"b", "a"});
-  CHECK(sink.limits.name_bytes == 1);
-  CHECK(sink.limits.source_bytes == 2);
-  CHECK(sink.limits.tags == 3);
-  CHECK(sink.limits.tag_key_bytes == 4);
-  CHECK(sink.limits.tag_value_bytes == 5);
-  CHECK(sink.spool_bytes == 16 << 20);
-  CHECK(sink.connect_timeout_ms == 1000);
-  CHECK(sink.request_timeout_ms == 2000);
-  CHECK(sink.batch_points == 3000);
 }
 
 TEST_CASE("everything of ours on a source and at the top is read") {

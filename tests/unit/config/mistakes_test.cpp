@@ -1,30 +1,23 @@
 // Every mistake with the exact lines that it gives: the place, what is wrong and what to write.
+// Those of sinks are in sink_mistakes_test.cpp.
 #include "config/load.h"
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <cstddef>
 #include <string>
 #include <vector>
 
 #include "tests/unit/config/loading.h"
+#include "tests/unit/config/mistakes.h"
 
-using fedwave::config::Severity;
 using loading::in_file;
-using loading::in_sink;
 using loading::in_source;
+using mistakes::Mistake;
 
 namespace {
 
-struct Mistake {
-  std::string name;
-  std::string yaml;
-  std::vector<std::string> problems;
-};
-
 // clang-format off
-const std::vector<Mistake>& mistakes() {
+const std::vector<Mistake>& mistakes_of_a_file() {
   static const std::vector<Mistake> kMistakes = {
       {"wrong case",
        in_file("clustername: x\n"),
@@ -34,7 +27,7 @@ const std::vector<Mistake>& mistakes() {
        {"f:3:1: error: unknown key \"prometheus_sources\"; it belongs under \"sources\""}},
       {"an unknown key far from any",
        in_file("zzzzzzzzzz: 1\n"),
-       {"f:3:1: error: unknown key \"zzzzzzzzzz\"; a configuration may hold: clusterName, flushInterval, defaultCollectionInterval, sinkExportDataTimeout, omitBucketSuffix, experimental, globCompat, shutdownGrace, sources, sinks, discovery, enableDiscovery, events, enableEvents"}},
+       {"f:3:1: error: unknown key \"zzzzzzzzzz\"; a configuration may hold: clusterName, flushInterval, defaultCollectionInterval, sinkExportDataTimeout, omitBucketSuffix, experimental, globCompat, shutdownGrace, spool, sources, sinks, discovery, enableDiscovery, events, enableEvents"}},
       {"duplicate keys",
        in_file("clusterName: a\n"
        "clusterName: b\n"),
@@ -381,84 +374,6 @@ const std::vector<Mistake>& mistakes() {
        {"f:1:32: warning: there is already a sink \"proxy p:1\"; this one is called \"proxy p:1 #2\"; give it a name of its own",
        "f:5:5: warning: there is already a source \"http://h/m\"; this one is called \"http://h/m #2\"; give it a name of its own",
        "f:6:5: warning: there is already a source \"http://h/m\"; this one is called \"http://h/m #3\"; give it a name of its own"}},
-      {"sinks without a target",
-       "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n"
-       "sinks:\n"
-       "- prefix: a\n"
-       "- proxyAddress: ''\n"
-       "- proxyAddress: [a]\n"
-       "-\n",
-       {"f:3:3: error: a sink without \"proxyAddress\" or \"server\"; write proxyAddress: wavefront-proxy:2878",
-       "f:4:3: error: a sink without \"proxyAddress\" or \"server\"; write proxyAddress: wavefront-proxy:2878",
-       "f:5:17: error: \"proxyAddress\" needs text, not a list; write one value after the colon",
-       "f:6:1: error: a sink without \"proxyAddress\" or \"server\"; write proxyAddress: wavefront-proxy:2878"}},
-      {"proxy addresses",
-       "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n"
-       "sinks:\n"
-       "- proxyAddress: wavefront-proxy\n"
-       "- proxyAddress: p:0\n"
-       "- proxyAddress: ::1:2878\n"
-       "- proxyAddress: http://u:secret@h/\n"
-       "- {proxyAddress: 'https://p:1', protocol: tcp}\n"
-       "- {proxyAddress: 'p:2', protocol: udp}\n"
-       "- {proxyAddress: 'p:3', protocol: tcp, token: t}\n",
-       {"f:3:17: warning: \"proxyAddress\" has no port: 2878 is used; write wavefront-proxy:2878",
-       "f:4:17: error: \"proxyAddress\" has a bad port; write a number from 1 to 65535",
-       "f:5:17: error: \"proxyAddress\" has several colons; write an IPv6 address in brackets, [::1]:2878",
-       "f:6:17: error: \"proxyAddress\" cannot hold credentials, a query or a fragment; write scheme, host, port and path; the token has a key of its own",
-       "f:7:43: error: protocol: tcp does not go with a URL in \"proxyAddress\"; write proxyAddress: p:1, or remove \"protocol\"",
-       "f:8:35: error: \"protocol\" cannot be \"udp\"; did you mean \"tcp\"?",
-       "f:9:35: warning: a token cannot be sent with protocol: tcp; write protocol: http"}},
-      {"direct ingestion",
-       "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n"
-       "sinks:\n"
-       "- server: https://a.wavefront.com\n"
-       "- server: http://b.wavefront.com\n"
-       "  token: ${TOKEN}\n"
-       "- server: c.wavefront.com\n"
-       "  token: t\n"
-       "- server: https://d.wavefront.com\n"
-       "  tokenFile: /no/such/token\n"
-       "- server: https://e.wavefront.com\n"
-       "  proxyAddress: p:1\n"
-       "- server: https://f.wavefront.com\n"
-       "  token: ${NO_SUCH}\n",
-       {"f:3:11: error: \"server\" without \"token\" or \"tokenFile\"; write token: ${WAVEFRONT_TOKEN}, or tokenFile with the path of a mounted secret",
-       "f:4:11: warning: the token travels unencrypted to an http:// server; write https://",
-       "f:6:11: error: \"server\" is not an absolute http or https URL; write http://host:port/path",
-       "f:9:14: error: \"tokenFile\": \"/no/such/token\" does not exist; name a file that is there, or remove the key",
-       "f:10:11: warning: \"server\" is not used where \"proxyAddress\" stands beside it; remove one of the two",
-       "f:13:10: error: the environment variable NO_SUCH is not set; set it, or write $$ for a dollar"}},
-      {"an error share above one",
-       in_sink("  errorLogPercent: 1.5\n"),
-       {"f:4:20: error: \"errorLogPercent\" is out of range; write a number above 0 and up to 1, or remove the key"}},
-      {"an error share that is no number",
-       in_sink("  errorLogPercent: few\n"),
-       {"f:4:20: error: \"errorLogPercent\" needs a number, not \"few\""}},
-      {"keys of the collector that mislead",
-       in_sink("  maxBufferSize: 50000\n"
-       "  batchSize: 50000\n"
-       "  testMode: true\n"),
-       {"f:4:18: warning: \"maxBufferSize\" counts points; the queue is bounded by bytes; write spool: {memoryBytes: 64MiB}",
-       "f:5:14: warning: \"batchSize\" is above 40000, which is used instead",
-       "f:6:13: warning: testMode sends nothing to Wavefront: points go to stdout"}},
-      {"limits out of range",
-       in_sink("  batchSize: -1\n"
-       "  limits: {tags: 0, name: 9999}\n"
-       "  spool: {memoryBytes: 1KB}\n"
-       "  connectTimeout: 0s\n"),
-       {"f:4:14: error: \"batchSize\" is out of range: -1; write a number from 0 to 1000000000",
-       "f:5:18: error: \"tags\" is out of range: 0; write a number from 1 to 1000",
-       "f:5:27: error: \"name\" is out of range: 9999; write a number from 1 to 4096",
-       "f:6:24: error: \"memoryBytes\" is out of range: \"1KB\"; write a size from 1048576 to 1099511627776 bytes",
-       "f:7:19: error: \"connectTimeout\" has to be above 0; write for example 10s, or remove the key"}},
-      {"a type it does not know",
-       in_sink("  type: External\n"),
-       {"f:4:9: error: \"type\" cannot be \"External\"; did you mean \"external\"?"}},
-      {"events",
-       in_sink("  enableEvents: true\n"
-       "  type: ''\n"),
-       {"f:4:3: warning: fedwave does not have these and leaves them aside: enableEvents of sinks"}},
       {"a second document",
        "sinks: [{proxyAddress: 'p:1'}]\n"
        "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n"
@@ -532,28 +447,7 @@ const std::vector<Mistake>& mistakes() {
 }  // namespace
 
 TEST_CASE("every mistake is told with its place and what to write instead") {
-  for (const Mistake& mistake : mistakes()) {
-    CAPTURE(mistake.name);
-    CAPTURE(mistake.yaml);
-    const auto result = loading::load(mistake.yaml);
-    const std::vector<std::string> problems = loading::lines(result);
-    REQUIRE(problems.size() == mistake.problems.size());
-    for (std::size_t i = 0; i < problems.size(); ++i) CHECK(problems[i] == mistake.problems[i]);
-    const bool has_errors =
-        std::any_of(result.problems.begin(), result.problems.end(),
-                    [](const auto& problem) { return problem.severity == Severity::Error; });
-    CHECK(result.config.has_value() != has_errors);
-  }
-}
-
-TEST_CASE("no mistake makes a message show a secret") {
-  for (const Mistake& mistake : mistakes()) {
-    CAPTURE(mistake.name);
-    for (const std::string& line : loading::lines(loading::load(mistake.yaml))) {
-      CHECK(line.find(":secret") == std::string::npos);
-      CHECK(line.find("s3cret") == std::string::npos);
-    }
-  }
+  mistakes::check(mistakes_of_a_file());
 }
 
 TEST_CASE("all problems of a file are told in one run, in its order") {

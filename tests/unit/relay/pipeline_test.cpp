@@ -46,8 +46,9 @@ void check_sums(const PipelineFigures& figures) {
     }
     const sinks::SpoolFigures& spool = figures.sinks[i].spool;
     CHECK(spool.points_spooled == spooled);
-    CHECK(spool.points_spooled == spool.points_delivered + spool.points_refused +
-                                      spool.points_expired + spool.points_waiting);
+    CHECK(spool.points_recovered + spool.points_spooled ==
+          spool.points_delivered + spool.points_quarantined + spool.points_expired() +
+              spool.points_waiting);
   }
 }
 
@@ -104,12 +105,12 @@ TEST_CASE(
                          address_of(*pages) +
                          "/m', collection: {interval: 40ms, timeout: 40ms},"
                          " filters: {metricDenyList: ['gone.*']}}]}\n");
-  config.sinks[1].spool_bytes = 2'000;
+  config.sinks[1].spool.memory_bytes = 2'000;
   relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
   wait_until([&] {
     const auto figures = pipeline.figures();
     return figures.sources[0].scrapes >= 9 && figures.sinks[0].spool.points_delivered > 1000 &&
-           figures.sinks[1].spool.points_expired > 0;
+           figures.sinks[1].spool.points_expired_full > 0;
   });
   pipeline.stop(5'000);
   const PipelineFigures figures = pipeline.figures();
@@ -121,7 +122,7 @@ TEST_CASE(
   CHECK(source.counts.by_sink[0].repeated > 0);
   CHECK(source.counts.by_sink[0].not_a_number > 0);
   CHECK(figures.sinks[1].spool.points_delivered == 0);
-  CHECK(figures.sinks[1].spool.points_expired == figures.sinks[1].spool.points_spooled);
+  CHECK(figures.sinks[1].spool.points_expired() == figures.sinks[1].spool.points_spooled);
   (*receiver)->stop();
   const receive::ReceiverStats received = (*receiver)->stats();
   CHECK(received.points - received.duplicates == figures.sinks[0].spool.points_delivered);

@@ -1,0 +1,15 @@
+// Numbers as people read them in the output of commands: ages, sizes, counts. Pure
+// functions, any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace fedwave::relay {
+
+// Rounded down to what matters at that age: 42s, 3m10s, 5h12m, 2d7h.
+std::string age_text(std::int64_t duration_ms);
+std::string bytes_text(std::uint64_t bytes);                        // 64 B, 1.5 KiB, 12.0 MiB
+std::string counted(std::uint64_t count, const std::string& noun);  // 1 block, 2 blocks
+
+}  // namespace fedwave::relay
