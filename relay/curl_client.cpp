@@ -19,6 +19,7 @@ using base::HttpReceiver;
 using base::HttpRequest;
 
 // Large reads: a federated page is megabytes, and every callback costs.
+constexpr int kProxyAuthenticationRequired = 407;
 constexpr long kReceiveBufferBytes = 512 * 1024;
 constexpr long kRedirectsMax = 5;
 
@@ -286,7 +287,14 @@ Expected<HttpHead> CurlClient::perform(const HttpRequest& request, HttpReceiver&
     return Error{ErrorCode::Truncated,
                  std::string("the answer makes no sense: ") + transfer.nonsense};
   }
-  if (code != CURLE_OK) return failure(code, request);
+  if (code != CURLE_OK) {
+    // A proxy that refuses to make a tunnel has answered, although not for the receiver.
+    long tunnel_status = 0;
+    curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &tunnel_status);
+    if (tunnel_status != kProxyAuthenticationRequired) return failure(code, request);
+    transfer.head.status = kProxyAuthenticationRequired;
+    return transfer.head;
+  }
   if (!deliver_head(transfer)) return Error{ErrorCode::Cancelled, "the reader stopped"};
   return transfer.head;
 }

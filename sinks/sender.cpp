@@ -21,10 +21,9 @@ constexpr std::int64_t kDrainPauseMs = 500;  // between attempts when the time i
 // them.)
 constexpr int kCutsPerRefusedBlock = 500;
 
-// A receiver that has never taken anything, and takes none of the parts within so many requests, is
-// more likely a wrong address (http to an https port, say) than a Wavefront with nothing but bad
-// lines before it: its points stay.
-constexpr int kRefusalsToJudge = 40;
+// After so many refusals without a part that was taken the rest of the block is not tried as well:
+// it may be the receiver that takes nothing (sinks/suspects.h).
+constexpr int kRefusalsToSuspect = 40;
 
 constexpr std::size_t kLineBytesShown = 300;
 
@@ -139,8 +138,9 @@ Taken Sender::take(const std::stop_token& stop, bool last_round) {
 void Sender::deliver(const Block& block, const std::stop_token& stop) {
   BlockParts parts(block);
   Refused refused;
+  bool is_judged = suspects_.is_proven(block.bytes);
   while (!parts.empty()) {
-    wait(pace_.wait_ms(), stop);
+    if (!is_draining()) wait(pace_.wait_ms(), stop);
     if (stop.stop_requested()) return spool_.put_back();
     const Block& part = parts.next(pace_.points_max());
     const SendResult result = sink_->send(part);
@@ -148,10 +148,11 @@ void Sender::deliver(const Block& block, const std::stop_token& stop) {
     note_request();
     if (result.outcome == SendOutcome::Accepted) {
       note_accepted();
+      is_judged = true;  // this receiver takes points, so what it refuses is bad
       parts.pop();
     } else if (result.outcome == SendOutcome::Refused || result.outcome == SendOutcome::TooLarge) {
       refused.last = result;
-      if (!ever_accepted_ && ++refused.answers > kRefusalsToJudge) return give_back(result, stop);
+      if (!is_judged && ++refused.answers > kRefusalsToSuspect) break;
       if (refused.cuts < kCutsPerRefusedBlock && parts.halve()) {
         refused.cuts += result.outcome == SendOutcome::Refused ? 1 : 0;
         continue;
@@ -163,18 +164,24 @@ void Sender::deliver(const Block& block, const std::stop_token& stop) {
       back_off(result, stop);
     }
   }
-  if (!ever_accepted_) return give_back(refused.last, stop);
+  if (!is_judged) return give_back(block, refused.last, stop);
   if (!quarantine(refused, stop)) return spool_.put_back();
+  suspects_.forget(block.bytes);
   spool_.settle(block.points - refused.points, refused.points);
 }
 
-// The block waits, and others may go before it: one that is accepted proves the address right.
-void Sender::give_back(const SendResult& refusal, const std::stop_token& stop) {
+// The block waits, and others may go before it: one that is accepted shows that it is not the
+// receiver.
+void Sender::give_back(const Block& block, const SendResult& refusal, const std::stop_token& stop) {
+  suspects_.suspect(block.bytes);
   spool_.put_back();
-  note_trouble({SendOutcome::Retry, refusal.cause + "_always",
-                refusal.detail +
-                    "; it has never taken anything: is this the address of a Wavefront "
-                    "(http or https, host, port)?",
+  const char* const why =
+      suspects_.has_accepted()
+          ? "; it takes not one line of a block, so the points wait until it has taken others"
+          : "; it has never taken anything: is this the address of a Wavefront (http or https, "
+            "host, "
+            "port)?";
+  note_trouble({SendOutcome::Retry, refusal.cause + "_always", refusal.detail + why,
                 refusal.retry_after_ms});
   back_off(refusal, stop);
 }
@@ -270,7 +277,7 @@ void Sender::note_trouble(const SendResult& result) {
 
 // A receiver that has asked for less is well again only when it takes whole blocks without a pause.
 void Sender::note_accepted() {
-  ever_accepted_ = true;
+  suspects_.note_accepted();
   backoff_ms_ = 0;
   if (!trouble_.is_on()) return;
   if (trouble_.outcome() == SendOutcome::SlowDown && !pace_.is_free()) return;

@@ -24,6 +24,7 @@
 #include "sinks/quarantine.h"
 #include "sinks/sink.h"
 #include "sinks/spool/spool.h"
+#include "sinks/suspects.h"
 #include "sinks/trouble.h"
 
 namespace fedwave::sinks {
@@ -78,7 +79,7 @@ class Sender {
   void loop(const std::stop_token& stop) noexcept;
   Taken take(const std::stop_token& stop, bool last_round);
   void deliver(const Block& block, const std::stop_token& stop);
-  void give_back(const SendResult& refusal, const std::stop_token& stop);
+  void give_back(const Block& block, const SendResult& refusal, const std::stop_token& stop);
   void back_off(const SendResult& result, const std::stop_token& stop);
   void wait(std::int64_t wait_ms, const std::stop_token& stop);
   [[nodiscard]] bool is_draining() const;
@@ -103,7 +104,7 @@ class Sender {
   Trouble trouble_;
   std::minstd_rand random_;
   std::int64_t backoff_ms_ = 0;
-  bool ever_accepted_ = false;  // by this receiver: it is a Wavefront
+  Suspects suspects_;
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
   SenderFigures figures_;  // with mutex_

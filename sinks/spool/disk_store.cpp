@@ -17,6 +17,7 @@ using base::Expected;
 constexpr const char* kPositionName = "position";
 constexpr const char* kSinkName = "sink";
 constexpr std::uint64_t kMebibyte = std::uint64_t{1} << 20;
+constexpr std::int64_t kReadPatienceMs = 60'000;
 constexpr const char* kProbeName = "probe";
 constexpr std::uint64_t kProbeBytes = 64 * 1024;
 // The position, the lock, the sink's name and a probe.
@@ -55,12 +56,11 @@ Expected<void> DiskStore::recover() {
   // Everything is looked at before anything is written: a version that we do not know ends it here.
   if (const auto read = read_position(); !read) return read.error();
   if (const auto scanned = scan_folder(); !scanned) return scanned.error();
-  auto sink = folder_.open(kSinkName, OpenMode::ReadWrite);
-  if (!sink) return std::move(sink).error();
-  const auto named = (*sink)->read_at(0, 4096);
-  if (!named || *named != options_.sink + "\n") {
-    if (const auto cut = (*sink)->truncate(0); !cut) return cut.error();
-    if (const auto put = (*sink)->write_at(0, options_.sink + "\n"); !put) return put.error();
+  if (const auto named = write_sink_name(); !named) return named.error();
+  if (!position_file_) {
+    auto file = folder_.open(kPositionName, OpenMode::ReadWrite);
+    if (!file) return std::move(file).error();
+    position_file_ = *std::move(file);
   }
   next_sequence_ = std::max(settled_.end(), segments_.empty() ? 1 : segments_.back().end());
   settled_.add({segments_.empty() ? 1 : segments_.back().end(), next_sequence_});
@@ -81,7 +81,22 @@ Expected<void> DiskStore::recover() {
   return folder_.sync();
 }
 
+Expected<void> DiskStore::write_sink_name() {
+  auto file = folder_.open(kSinkName, OpenMode::ReadWrite);
+  if (!file) return std::move(file).error();
+  const auto name = (*file)->read_at(0, 4096);
+  if (name && *name == options_.sink + "\n") return {};
+  if (const auto cut = (*file)->truncate(0); !cut) return cut.error();
+  return (*file)->write_at(0, options_.sink + "\n");
+}
+
 Expected<void> DiskStore::read_position() {
+  const auto names = folder_.names();
+  if (!names) return names.error();
+  if (std::find(names->begin(), names->end(), kPositionName) == names->end()) {
+    recovery_.position_lost = true;
+    return {};
+  }
   auto file = folder_.open(kPositionName, OpenMode::ReadWrite);
   if (!file) return std::move(file).error();
   position_file_ = *std::move(file);
@@ -117,7 +132,7 @@ Expected<void> DiskStore::scan_folder() {
       const auto size = (*file)->size();
       recovery_.damaged_bytes += size ? *size : 0;
       recovery_.damaged_places += size && *size > kSegmentHeaderBytes ? 1 : 0;
-      unreadable_.push_back(name);
+      unreadable_segments_.push_back(name);
       continue;
     }
     if (!scan) {
@@ -138,7 +153,7 @@ Expected<void> DiskStore::scan_folder() {
     adopt(*std::move(before), std::move(file_before));
   }
   recovery_.position_lost = recovery_.position_lost && !segments_.empty();
-  for (const std::string& name : unreadable_) static_cast<void>(folder_.remove(name));
+  for (const std::string& name : unreadable_segments_) static_cast<void>(folder_.remove(name));
   return {};
 }
 
@@ -188,6 +203,8 @@ void DiskStore::adopt(SegmentScan scan, std::shared_ptr<File> file) {
   blocks_waiting_ += segment.blocks_waiting;
   bytes_ += segment.bytes;
   points_total_ = std::max(points_total_, scan.points_after);
+  // The process that has written them may have ended before it synced them.
+  if (options_.sync != SyncPolicy::Never && segment.file) unsynced_.push_back(segment.file);
   segments_.push_back(std::move(segment));
 }
 
@@ -327,6 +344,7 @@ std::optional<Numbered> DiskStore::oldest() {
     if (held_ && held_->sequence == sequence) sequence = settled_.first_unsettled(sequence + 1);
     if (sequence >= next_sequence_) break;
     if (auto block = read(sequence)) return Numbered{sequence, std::move(block)};
+    if (waits(sequence)) break;  // it cannot be read for now
   }
   return std::nullopt;
 }
@@ -335,30 +353,39 @@ bool DiskStore::waits(std::uint64_t sequence) const {
   return index_of(sequence) != segments_.size() && !settled_.contains(sequence);
 }
 
+Expected<StoredBlock> DiskStore::load(const Segment& segment, std::uint64_t sequence) const {
+  std::shared_ptr<File> file = segment.file;
+  if (!file) {
+    auto opened = folder_.open(segment_name(segment.header.first_sequence), OpenMode::Read);
+    if (!opened) return std::move(opened).error();
+    file = *std::move(opened);
+  }
+  const BlockPlace place = segment.places[sequence - segment.header.first_sequence];
+  auto stored = read_block(*file, place.offset, segment.header.salt);
+  if (stored && stored->sequence != sequence) {
+    return Error{ErrorCode::Damaged, "another block is where it should be"};
+  }
+  return stored;
+}
+
+// Damage stays; a disk that does not answer, or a lack of descriptors, may pass.
+bool DiskStore::may_pass(std::uint64_t sequence, const Error& trouble) {
+  if (trouble.code != ErrorCode::Io) return false;
+  const std::int64_t now_ms = clock_.steady_ms();
+  if (unreadable_block_.sequence != sequence) unreadable_block_ = {sequence, now_ms};
+  return now_ms - unreadable_block_.since_ms < kReadPatienceMs;
+}
+
 std::shared_ptr<const Block> DiskStore::read(std::uint64_t sequence) {
   if (!waits(sequence)) return nullptr;
   const Segment& segment = segments_[index_of(sequence)];
-  std::shared_ptr<File> file = segment.file;
-  Error trouble{ErrorCode::Damaged, ""};
-  if (!file) {
-    auto opened = folder_.open(segment_name(segment.header.first_sequence), OpenMode::Read);
-    if (opened) {
-      file = *std::move(opened);
-    } else {
-      trouble = opened.error();
-    }
-  }
+  auto stored = load(segment, sequence);
+  if (stored) return std::make_shared<const Block>(std::move(stored->block));
+  if (may_pass(sequence, stored.error())) return nullptr;
   const BlockPlace place = segment.places[sequence - segment.header.first_sequence];
-  if (file) {
-    auto stored = read_block(*file, place.offset, segment.header.salt);
-    if (stored && stored->sequence == sequence) {
-      return std::make_shared<const Block>(std::move(stored->block));
-    }
-    if (!stored) trouble = stored.error();
-  }
   dropped_.damaged += place.points;
   dropped_.damage = folder_.path() + "/" + segment_name(segment.header.first_sequence) + ", byte " +
-                    std::to_string(place.offset) + ": " + trouble.message;
+                    std::to_string(place.offset) + ": " + stored.error().message;
   settle(sequence);
   return nullptr;
 }
@@ -467,6 +494,17 @@ std::vector<std::shared_ptr<File>> DiskStore::to_sync() {
 
 bool DiskStore::is_gone() const {
   return !position_file_->has_name() || (active_ && !segments_.back().file->has_name());
+}
+
+std::vector<std::uint64_t> DiskStore::waiting_in_deleted_files() const {
+  std::vector<std::uint64_t> sequences;
+  for (const Segment& segment : segments_) {
+    if (!segment.file || segment.file->has_name()) continue;
+    for (std::uint64_t each = segment.header.first_sequence; each < segment.end(); ++each) {
+      if (!settled_.contains(each)) sequences.push_back(each);
+    }
+  }
+  return sequences;
 }
 
 }  // namespace fedwave::sinks

@@ -66,6 +66,8 @@ class DiskStore final : public BlockStore {
 
   // Somebody has deleted the folder, or files in it, under us.
   [[nodiscard]] bool is_gone() const;
+  // The blocks that wait in deleted files: as long as these are open, they can be read.
+  [[nodiscard]] std::vector<std::uint64_t> waiting_in_deleted_files() const;
 
  private:
   struct Segment {
@@ -83,6 +85,10 @@ class DiskStore final : public BlockStore {
 
   base::Expected<void> recover();
   base::Expected<void> read_position();
+  base::Expected<void> write_sink_name();
+  [[nodiscard]] base::Expected<StoredBlock> load(const Segment& segment,
+                                                 std::uint64_t sequence) const;
+  [[nodiscard]] bool may_pass(std::uint64_t sequence, const base::Error& trouble);
   base::Expected<void> scan_folder();
   void count_damage(const SegmentScan& scan, const SegmentHeader* next);
   void adopt(SegmentScan scan, std::shared_ptr<File> file);
@@ -109,7 +115,8 @@ class DiskStore final : public BlockStore {
   std::deque<Segment> segments_;  // ascending; the last one is being written to while active_
   bool active_ = false;
   std::vector<std::shared_ptr<File>> unsynced_;
-  std::vector<std::string> unreadable_;  // segments without a single block, found at the start
+  std::vector<std::string>
+      unreadable_segments_;  // segments without a single block, found at the start
   std::uint64_t next_sequence_ = 1;
   std::uint64_t newest_first_sequence_ = 0;  // of the last segment begun, there or not; 0: unknown
   std::uint64_t points_total_ = 0;           // the running count of the format
@@ -122,6 +129,12 @@ class DiskStore final : public BlockStore {
     std::uint64_t* dropped = nullptr;  // what counts it: its segment is gone
   };
   std::optional<Held> held_;
+  // A block that cannot be read for a reason that may pass.
+  struct Unreadable {
+    std::uint64_t sequence = 0;
+    std::int64_t since_ms = 0;  // steady time
+  };
+  Unreadable unreadable_block_;
   Dropped dropped_;
   Recovery recovery_;
 };

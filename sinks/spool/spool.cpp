@@ -92,7 +92,8 @@ bool Spool::has_block_locked(Which which) {
     if (fresh_.front().block) fresh_bytes_ -= fresh_.front().bytes;
     fresh_.pop_front();
   }
-  return !fresh_.empty() || (which == Which::Any && waiting_locked().blocks > 0);
+  return !fresh_.empty() ||
+         (which == Which::Any && now_ms >= backlog_not_before_ms_ && waiting_locked().blocks > 0);
 }
 
 Taken Spool::take(std::stop_token stop, milliseconds wait, Which which) {
@@ -100,7 +101,7 @@ Taken Spool::take(std::stop_token stop, milliseconds wait, Which which) {
   FEDWAVE_CHECK(!in_hand_);
   arrived_.wait_for(lock, stop, wait, [&] { return has_block_locked(which); });
   if (Taken taken = take_fresh_locked()) return taken;
-  return which == Which::Any ? take_backlog_locked() : Taken{};
+  return has_block_locked(which) ? take_backlog_locked() : Taken{};
 }
 
 Taken Spool::take_fresh_locked() {
@@ -205,7 +206,7 @@ SpoolFigures Spool::figures() const {
   const std::lock_guard lock(mutex_);
   SpoolFigures copy = figures_;
   const Waiting waiting = waiting_locked();
-  copy.points_waiting = waiting.points;
+  copy.points_waiting = waiting.points + points_to_find_;
   copy.blocks_waiting = waiting.blocks;
   copy.bytes_waiting = waiting.bytes;
   copy.oldest_waiting_ms = waiting.oldest_created_ms;
@@ -296,8 +297,14 @@ void Spool::open_disk() {
 }
 
 void Spool::take_over_locked(const Recovery& recovery) {
-  figures_.points_recovered += recovery.points + recovery.damaged_points;
-  figures_.points_expired_damaged += recovery.damaged_points;
+  // After the folder, or a part of it, was deleted under us, what is found may be known already.
+  const std::uint64_t found = recovery.points + recovery.damaged_points;
+  const std::uint64_t known = std::min(found, points_to_find_);
+  const std::uint64_t missing = std::exchange(points_to_find_, 0) - known;
+  figures_.points_recovered += found - known;
+  figures_.points_expired_damaged += recovery.damaged_points + missing;
+  damaged_untold_ += missing;
+  if (missing > 0) damage_ = folder_->path() + ": files with these points are gone";
   if (recovery.points > 0) {
     base::log(LogLevel::Info, "the spool has points from before",
               {{"sink", options_.name},
@@ -319,24 +326,28 @@ void Spool::take_over_locked(const Recovery& recovery) {
   }
 }
 
-// The files are deleted, but as long as they are open their blocks can still be read.
+// The files are deleted, but as long as they are open their blocks can still be read. Those in
+// files that are still there are found again when the folder is opened anew.
 void Spool::rescue_locked() {
-  while (auto block = disk_->oldest()) {
-    disk_->settle(block->sequence);
-    static_cast<void>(memory_.append(std::move(block->block)));
-  }
-  std::erase_if(fresh_, [this](const Fresh& entry) { return entry.store == disk_.get(); });
-  fresh_bytes_ = 0;
-  for (const Fresh& entry : fresh_) fresh_bytes_ += entry.block ? entry.bytes : 0;
   if (in_hand_ && in_hand_->store == disk_.get()) {
     const auto sequence = memory_.append(in_hand_->block);
     disk_->settle(in_hand_->sequence);
     in_hand_ = InHand{&memory_, *sequence, in_hand_->block};
     memory_.hold(*sequence);
   }
+  for (const std::uint64_t sequence : disk_->waiting_in_deleted_files()) {
+    if (auto block = disk_->read(sequence)) {
+      disk_->settle(sequence);
+      static_cast<void>(memory_.append(std::move(block)));
+    }
+  }
+  std::erase_if(fresh_, [this](const Fresh& entry) { return entry.store == disk_.get(); });
+  fresh_bytes_ = 0;
+  for (const Fresh& entry : fresh_) fresh_bytes_ += entry.block ? entry.bytes : 0;
   if (put_back_ && put_back_->store == disk_.get()) put_back_.reset();
   count_dropped_locked(*disk_);
   count_dropped_locked(memory_);
+  points_to_find_ += disk_->waiting().points;
   disk_.reset();
 }
 

@@ -154,7 +154,9 @@ class Spool final : public BlockOutput {
   std::deque<Fresh> fresh_;
   std::size_t fresh_bytes_ = 0;
   std::optional<InHand> in_hand_;
-  std::optional<InHand> put_back_;  // the last one, without its block
+  std::optional<InHand> put_back_;          // the last one, without its block
+  std::int64_t backlog_not_before_ms_ = 0;  // steady time
+  std::uint64_t points_to_find_ = 0;        // in files of a folder that is being opened anew
   bool has_spooled_ = false;
   bool is_full_ = false;  // since the last time that it was empty
   bool is_old_ = false;   // likewise: blocks were dropped for their age

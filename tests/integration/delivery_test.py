@@ -20,14 +20,12 @@ TOKEN = "Tok-58a3+direct/9"
 CANNOT = "cannot deliver; the points wait and are tried again"
 AGAIN = "delivering again"
 ASIDE, BACK = "an endpoint is set aside", "an endpoint is back"
-STARTED_S = int(time.time()) - 60
 SENT_AGAIN = "sent again what the broken connection may have lost"
 QUARANTINED = "the sink refuses points; they are quarantined, the others delivered"
+STARTED_S = int(time.time()) - 60
 # Only what a test sets counts, not the proxy of the machine that it runs on.
 NO_PROXIES = {name: "" for lower in ("http_proxy", "https_proxy", "no_proxy")
               for name in (lower, lower.upper())}
-
-
 
 
 def constant(name):
@@ -39,8 +37,8 @@ CONSTANTS = "".join(constant(f"constant_{number}") for number in range(20))
 
 
 class DeliveryCase(RelayCase):
-    def start(self, *sinks, interval="100ms", env=None):
-        return self.relay(config(sinks, [source_of(self.server, interval=interval)],
+    def start(self, *sinks, env=None):
+        return self.relay(config(sinks, [source_of(self.server, interval="200ms")],
                                  "shutdownGrace: 1s"),
                           "--log-format", "json", "--log-level", "debug",
                           env={**NO_PROXIES, **(env or {})})
@@ -262,7 +260,7 @@ class SeveralProxiesTest(DeliveryCase):
         self.assertEqual(self.told(relay, CANNOT), [])
 
     def test_over_tcp_what_a_killed_receiver_had_not_read_is_sent_again_when_it_is_back(self):
-        first, other = self.receiver(name="first"), self.receiver(name="other")
+        first, other = (self.receiver("--strict", name=name) for name in ("first", "other"))
         relay = self.start(f"{{name: main, protocol: tcp, "
                            f"proxyAddress: ['{first.address}', '{other.address}']}}")
         self.wait_for(relay, lambda: first.lines() and other.lines(), "points of both")
@@ -441,7 +439,7 @@ class StatusTest(DeliveryCase):
                 web.status(int(name), headers=["Retry-After: 200"]), take)
         relay = self.start(*map(self.sink, taken))
         self.wait_for(relay, lambda: len(self.told(relay, CANNOT)) == len(taken) - 1)
-        enough = len(taken["well"]) + 15
+        enough = len(taken["well"]) + 8
         self.wait_for(relay, lambda: len(taken["well"]) >= enough, "time for everybody")
         for name in taken:
             if name != "well":

@@ -1,4 +1,4 @@
-"""An HTTP proxy as an office has it: it alone knows where names lead, and may ask for a password."""
+"""An HTTP proxy of an office: it alone knows where names lead, and it may ask for a password."""
 import base64
 import socket
 import threading

@@ -240,14 +240,16 @@ TEST_CASE("a bad line costs itself and some requests, its neighbours arrive once
   }
 }
 
-TEST_CASE("a block of nothing but bad lines is given up after a bounded number of requests") {
+TEST_CASE(
+    "a block of almost nothing but bad lines is given up after a bounded number of requests") {
   Bench bench;
   bench.receiver.rule = refuse_poison;
-  bench.spool.append(block_of({"good"}, true));
-  bench.spool.append(block_of(std::vector<std::string>(10'000, "poison"), true));
+  std::vector<std::string> lines(10'000, "poison");
+  lines.front() = "good";
+  bench.spool.append(block_of(lines, true));
   bench.start();
   bench.drain();
-  CHECK(bench.spool.figures().points_quarantined == 10'000);
+  CHECK(bench.spool.figures().points_quarantined == 9'999);
   CHECK(bench.receiver.asked.size() >= 900);
   CHECK(bench.receiver.asked.size() <= 1'100);
 }
@@ -374,6 +376,33 @@ TEST_CASE("a block that was refused too early lets others go first, and is judge
   CHECK(bench.spool.figures().points_delivered == 1);
   CHECK(bench.spool.figures().points_quarantined == 100);
   CHECK(bench.sender->figures().trouble.empty());
+}
+
+TEST_CASE("a receiver that takes nothing any more keeps its points, however well it was before") {
+  Bench bench;
+  bool is_well = true;
+  bench.receiver.rule = [&is_well](const std::string& lines) {
+    return is_well ? refuse_poison(lines) : kRefused;
+  };
+  bench.spool.append(block_of({"good"}));
+  bench.start();
+  CHECK(bench.receiver.wait_for_taken("good\n"));
+  {
+    const std::lock_guard lock(bench.receiver.mutex);
+    is_well = false;
+  }
+  for (int i = 1; i <= 3; ++i) bench.spool.append(block_of({"later " + std::to_string(i)}));
+  bench.spool.append(block_of({"poison"}));
+  bench.wait_for_retries(8);
+  CHECK(bench.spool.figures().points_quarantined == 0);
+  {
+    const std::lock_guard lock(bench.receiver.mutex);
+    is_well = true;
+  }
+  bench.drain();
+  CHECK(bench.spool.figures().points_delivered == 4);
+  CHECK(bench.spool.figures().points_quarantined == 1);
+  CHECK(bench.spool.figures().points_waiting == 0);
 }
 
 TEST_CASE("fresh blocks go before the backlog, which then follows in its own order") {

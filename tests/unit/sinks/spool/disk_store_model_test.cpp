@@ -3,10 +3,12 @@
 // run; FEDWAVE_MODEL_SEED runs one and tells each of its operations.
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <map>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
