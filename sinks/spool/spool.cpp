@@ -133,11 +133,14 @@ Taken Spool::take_backlog_locked() {
     count_dropped_locked(*store);
     if (oldest) return give_locked(*store, oldest->sequence, std::move(oldest->block), true);
   }
-  if (!put_back) return {};
-  auto block = put_back->store->read(put_back->sequence);
-  count_dropped_locked(*put_back->store);
-  return block ? give_locked(*put_back->store, put_back->sequence, std::move(block), true)
-               : Taken{};
+  if (put_back) {
+    auto block = put_back->store->read(put_back->sequence);
+    count_dropped_locked(*put_back->store);
+    if (block) return give_locked(*put_back->store, put_back->sequence, std::move(block), true);
+  }
+  // What waits cannot be read for now: not to be asked for again at once.
+  if (waiting_locked().blocks > 0) backlog_not_before_ms_ = clock_.steady_ms() + kKeeperTickMs;
+  return {};
 }
 
 Taken Spool::give_locked(BlockStore& store, std::uint64_t sequence,

@@ -233,6 +233,28 @@ TEST_CASE("damage costs the blocks that were hit, and their points are counted")
   }
 }
 
+TEST_CASE("a disk that does not answer is asked again for a minute before a block is given up") {
+  Processes processes;
+  DiskStore& store = processes.open();
+  processes.append(1);
+  processes.append(2);
+  processes.disk.fail_reads(true);
+  CHECK_FALSE(store.oldest());
+  CHECK(store.take_dropped().damaged == 0);
+  CHECK(store.waiting().points == 3);
+  processes.clock.now_ms += 59'000;
+  CHECK_FALSE(store.oldest());
+  processes.disk.fail_reads(false);
+  CHECK(store.oldest()->block->points == 1);
+  processes.disk.fail_reads(true);
+  processes.clock.now_ms += 1'000;
+  CHECK_FALSE(store.oldest());  // the first is given up, the second begins its minute
+  CHECK(store.take_dropped().damaged == 1);
+  CHECK(store.waiting().points == 2);
+  processes.disk.fail_reads(false);
+  CHECK(drain(store) == std::vector<std::uint64_t>{2});
+}
+
 TEST_CASE("a block that was being written when the process ended is no loss") {
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     CAPTURE(seed);

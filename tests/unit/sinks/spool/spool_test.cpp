@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "sinks/spool/format.h"
+#include "tests/support/crashing_folder.h"
 #include "tests/support/fakes.h"
 #include "tests/support/temp_folder.h"
 
@@ -329,6 +330,41 @@ TEST_CASE("a folder that is deleted under the spool costs nothing and is made ag
   Points points = deliver_all(next);
   std::sort(points.begin(), points.end());
   CHECK(points == Points{2, 3, 4});
+}
+
+TEST_CASE("one file that is deleted under the spool costs nothing, nor does it hide the others") {
+  const support::TempFolder folder;
+  Spool spool({.name = "test", .disk_bytes_max = std::uint64_t{16} << 20}, base::system_clock(),
+              sinks::posix_folder(sink_folder(folder)));
+  Points expected;
+  for (std::uint32_t i = 1; i <= 5; ++i) {
+    spool.append(block_of(i, 700'000));  // a segment takes one of them
+    expected.push_back(i);
+  }
+  std::filesystem::remove(sink_folder(folder) + "/" + sinks::segment_name(5));
+  wait_until([&] {
+    return !std::filesystem::exists(sink_folder(folder) + "/" + sinks::segment_name(5)) &&
+           spool.figures().disk_trouble.empty() && spool.figures().points_in_memory == 0 &&
+           std::filesystem::exists(sink_folder(folder) + "/" + sinks::segment_name(6));
+  });
+  CHECK(spool.figures().points_recovered == 0);
+  CHECK(spool.figures().points_expired() == 0);
+  Points points = deliver_all(spool);
+  std::sort(points.begin(), points.end());
+  CHECK(points == expected);
+}
+
+TEST_CASE("a spool that cannot be read for now gives nothing, and does not say so without end") {
+  FakeClock clock;
+  support::CrashingDisk disk;
+  Spool spool({.name = "test", .fresh_ms = -1}, clock, disk.folder());
+  spool.append(block_of(1));
+  disk.fail_reads(true);
+  CHECK_FALSE(take(spool));
+  disk.fail_reads(false);
+  CHECK_FALSE(take(spool));  // not before a second has passed
+  clock.now_ms += 1'000;
+  CHECK(deliver_all(spool) == Points{1});
 }
 
 TEST_CASE("a folder that another one has is waited for, in memory") {
