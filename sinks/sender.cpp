@@ -13,6 +13,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::int64_t kIdleWaitMs = 250;
+constexpr int kFailuresInDrainMax = 3;
 constexpr std::int64_t kDrainPauseMs = 500;  // between attempts when the time is short
 
 // A refused block is halved down to its bad lines: some 2·log2(points) requests for each of them,
@@ -114,7 +115,7 @@ void Sender::loop(const std::stop_token& stop) noexcept {
     const bool last_round = is_draining();
     const Taken taken = take(stop, last_round);
     if (taken) deliver(*taken.block, stop);
-    if (!taken && last_round) break;
+    if (last_round && (!taken || leaves_it_to_the_next())) break;
   }
   if (!stop.stop_requested()) sink_->finish();
   const std::lock_guard lock(mutex_);
@@ -161,6 +162,7 @@ void Sender::deliver(const Block& block, const std::stop_token& stop) {
       parts.pop();
     } else {
       note_trouble(result);
+      if (leaves_it_to_the_next()) return spool_.put_back();
       back_off(result, stop);
     }
   }
@@ -168,6 +170,11 @@ void Sender::deliver(const Block& block, const std::stop_token& stop) {
   if (!quarantine(refused, stop)) return spool_.put_back();
   suspects_.forget(block.bytes);
   spool_.settle(block.points - refused.points, refused.points);
+}
+
+// Nobody has to wait for the end of the grace time when nothing is lost by ending now.
+bool Sender::leaves_it_to_the_next() {
+  return is_draining() && failures_in_drain_ >= kFailuresInDrainMax && spool_.keeps_all();
 }
 
 // The block waits, and others may go before it: one that is accepted shows that it is not the
@@ -250,6 +257,7 @@ void Sender::note_request() {
 
 void Sender::note_trouble(const SendResult& result) {
   if (cancelled_) return;  // by us: it says nothing of the receiver
+  if (is_draining()) ++failures_in_drain_;
   const Trouble::News news = trouble_.note(result);
   {
     const std::lock_guard lock(mutex_);

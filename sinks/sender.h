@@ -67,7 +67,7 @@ class Sender {
   Sender& operator=(const Sender&) = delete;
 
   // Nothing more comes: delivers what waits, the backlog as fast as it goes, until the spool is
-  // empty or the time is up, then ends.
+  // empty or the time is up, then ends. Earlier when the receiver is away and the spool keeps all.
   void drain(std::chrono::steady_clock::time_point deadline);
 
   [[nodiscard]] SenderFigures figures() const;
@@ -83,6 +83,7 @@ class Sender {
   void back_off(const SendResult& result, const std::stop_token& stop);
   void wait(std::int64_t wait_ms, const std::stop_token& stop);
   [[nodiscard]] bool is_draining() const;
+  [[nodiscard]] bool leaves_it_to_the_next();
   bool quarantine(const Refused& refused, const std::stop_token& stop);
   bool write_to_quarantine(std::string_view lines, const std::string& reason,
                            const std::stop_token& stop);
@@ -105,6 +106,7 @@ class Sender {
   std::minstd_rand random_;
   std::int64_t backoff_ms_ = 0;
   Suspects suspects_;
+  int failures_in_drain_ = 0;
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
   SenderFigures figures_;  // with mutex_

@@ -205,6 +205,11 @@ Waiting Spool::waiting_locked() const {
   return waiting;
 }
 
+bool Spool::keeps_all() const {
+  const std::lock_guard lock(mutex_);
+  return disk_works_ && memory_.waiting().blocks == 0;
+}
+
 SpoolFigures Spool::figures() const {
   const std::lock_guard lock(mutex_);
   SpoolFigures copy = figures_;

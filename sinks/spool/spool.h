@@ -95,6 +95,9 @@ class Spool final : public BlockOutput {
   // Not now: it is part of the backlog from here on, and the next of it goes before it.
   void put_back();
 
+  // Whether all that waits would be there for the next process.
+  [[nodiscard]] bool keeps_all() const;
+
   // The end: what waits on disk is there for the next process, what waits in memory is lost and
   // counted. No take() after it.
   void close();
