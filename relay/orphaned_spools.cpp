@@ -1,5 +1,6 @@
 #include "relay/orphaned_spools.h"
 
+#include <filesystem>
 #include <set>
 
 #include "relay/sink_factory.h"
@@ -12,7 +13,7 @@ std::vector<OrphanedSpool> orphaned_spools(const config::Config& config) {
   std::set<std::string> in_use;
   for (const config::Sink& sink : config.sinks) {
     if (sink.spool.directory.empty()) continue;
-    directories.insert(sink.spool.directory);
+    directories.insert(std::filesystem::path(sink.spool.directory).lexically_normal());
     in_use.insert(spool_folder(sink));
   }
   std::vector<OrphanedSpool> orphans;

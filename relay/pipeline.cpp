@@ -354,8 +354,11 @@ void Pipeline::stop(std::int64_t grace_ms) {
 
 PipelineFigures Pipeline::figures() const {
   PipelineFigures figures;
-  const std::lock_guard lock(impl_->mutex);
-  for (const auto& line : impl_->sources) figures.sources.push_back(line->figures);
+  {
+    const std::lock_guard lock(impl_->mutex);
+    for (const auto& line : impl_->sources) figures.sources.push_back(line->figures);
+  }
+  // These have locks of their own, which a slow disk may hold for a while.
   for (const auto& line : impl_->sinks) {
     figures.sinks.push_back(
         {line->name, line->spool->figures(), line->sender->figures(), line->quarantine->figures()});

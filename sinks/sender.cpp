@@ -286,6 +286,7 @@ void Sender::note_trouble(const SendResult& result) {
 // A receiver that has asked for less is well again only when it takes whole blocks without a pause.
 void Sender::note_accepted() {
   suspects_.note_accepted();
+  failures_in_drain_ = 0;
   backoff_ms_ = 0;
   if (!trouble_.is_on()) return;
   if (trouble_.outcome() == SendOutcome::SlowDown && !pace_.is_free()) return;
@@ -295,10 +296,10 @@ void Sender::note_accepted() {
     figures_.cause.clear();
     figures_.trouble_since_ms = 0;
   }
-  base::log(
-      base::LogLevel::Info, "delivering again",
-      {{"sink", name_}, {"after", base::format_duration_ms(trouble_.lasts_ms() / 1'000 * 1'000)}});
-  trouble_.end();
+  const std::int64_t lasted_ms = trouble_.lasts_ms() / 1'000 * 1'000;
+  if (!trouble_.end()) return;
+  base::log(base::LogLevel::Info, "delivering again",
+            {{"sink", name_}, {"after", base::format_duration_ms(lasted_ms)}});
 }
 
 }  // namespace fedwave::sinks

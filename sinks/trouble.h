@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 
@@ -21,7 +22,8 @@ class Trouble {
   explicit Trouble(const base::Clock& clock) : clock_(clock) {}
 
   News note(const SendResult& result);
-  void end();
+  // Whether anybody was told of it.
+  bool end();
 
   [[nodiscard]] bool is_on() const { return !causes_.empty(); }
   [[nodiscard]] SendOutcome outcome() const { return outcome_; }  // the last, while it is on
@@ -29,12 +31,16 @@ class Trouble {
   [[nodiscard]] std::int64_t lasts_ms() const { return clock_.steady_ms() - since_ms_; }
 
  private:
+  bool was_told_lately(const std::string& cause, std::int64_t now_ms);
+
   const base::Clock& clock_;
   std::set<std::string> causes_;  // told of
   SendOutcome outcome_ = SendOutcome::Accepted;
   std::int64_t since_wall_ms_ = 0;
   std::int64_t since_ms_ = 0;
   std::int64_t told_ms_ = 0;
+  bool is_told_ = false;
+  std::map<std::string, std::int64_t> told_at_ms_;  // of the last minute, by cause
 };
 
 }  // namespace fedwave::sinks

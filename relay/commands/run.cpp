@@ -5,6 +5,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -83,6 +84,17 @@ std::optional<config::Config> load_and_log(const std::string& file) {
   return std::move(loaded.config);
 }
 
+// Beside everything else: a folder may be large, and its disk slow.
+void log_orphaned_spools(const config::Config& config) {
+  for (const OrphanedSpool& spool : orphaned_spools(config)) {
+    base::log(
+        base::LogLevel::Warn,
+        "points wait in the spool of a sink that the configuration does not have; deliver them "
+        "with: fedwave spool drain FOLDER --config FILE --sink NAME",
+        {{"folder", spool.folder}, {"sink", spool.sink}, {"points", spool.points_waiting}});
+  }
+}
+
 // Ends the process when the orderly end takes longer than it may: a look-up of a name, for one,
 // cannot be interrupted.
 class LastResort {
@@ -92,6 +104,11 @@ class LastResort {
           std::unique_lock lock(mutex_);
           done_.wait_for(lock, stop, std::chrono::milliseconds(after_ms), [] { return false; });
           if (stop.stop_requested()) return;
+          // What does not end may hold a lock that the figures need, or be the log itself.
+          std::thread([] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(kPatienceMs));
+            _exit(kExitOk);
+          }).detach();
           base::log(base::LogLevel::Warn, "something does not end in time; ending without it");
           log_figures(pipeline.figures());
           _exit(kExitOk);
@@ -119,14 +136,8 @@ int run_command(const RunOptions& options) {
              {"config", options.config_file},
              {"sources", config->sources.size()},
              {"sinks", config->sinks.size()}});
-  for (const OrphanedSpool& spool : orphaned_spools(*config)) {
-    base::log(
-        base::LogLevel::Warn,
-        "points wait in the spool of a sink that the configuration does not have; deliver them "
-        "with: fedwave spool drain FOLDER --config FILE --sink NAME",
-        {{"folder", spool.folder}, {"sink", spool.sink}, {"points", spool.points_waiting}});
-  }
   Pipeline pipeline(*config, base::system_clock(), make_curl_client);
+  std::thread orphans(log_orphaned_spools, std::cref(*config));
   for (;;) {
     const auto signal = signals.wait_for(kForeverMs);
     if (!signal) continue;
@@ -138,6 +149,7 @@ int run_command(const RunOptions& options) {
             {{"at_most_ms", config->shutdown_grace_ms}});
   const LastResort last_resort(pipeline, config->shutdown_grace_ms + kPatienceMs);
   pipeline.stop(config->shutdown_grace_ms);
+  orphans.join();
   log_figures(pipeline.figures());
   return kExitOk;
 }

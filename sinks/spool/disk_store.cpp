@@ -182,11 +182,13 @@ void DiskStore::count_damage(const SegmentScan& scan, const SegmentHeader* next)
 }
 
 void DiskStore::adopt(SegmentScan scan, std::shared_ptr<File> file) {
-  Segment segment{.header = scan.header,
-                  .places = std::move(scan.places),
-                  .bytes = scan.bytes,
-                  .newest_created_ms = scan.newest_created_ms,
-                  .file = segments_.size() < kOpenFilesMax ? std::move(file) : nullptr};
+  Segment segment{
+      .header = scan.header,
+      .places = std::move(scan.places),
+      .bytes = scan.bytes,
+      // A block stamped by a clock that was ahead must not make the segment live longer.
+      .newest_created_ms = std::min(scan.newest_created_ms, clock_.wall_ms()),
+      .file = segments_.size() < kOpenFilesMax ? std::move(file) : nullptr};
   // Numbers that have no block will not wait for one: those between segments, those in damage.
   const std::uint64_t end_before = segments_.empty() ? 1 : segments_.back().end();
   if (end_before < segment.header.first_sequence) {
@@ -218,6 +220,10 @@ void DiskStore::write_position() {
   if (written) position_generation_ = generation;
 }
 
+std::uint64_t DiskStore::bytes_for_segments() const {
+  return options_.bytes_max - std::min(options_.bytes_max, kOtherFilesBytes);
+}
+
 bool DiskStore::has_to_rotate(std::uint64_t record_bytes) const {
   const Segment& segment = segments_.back();
   const bool is_old = clock_.wall_ms() - segment.header.created_ms >
@@ -227,8 +233,7 @@ bool DiskStore::has_to_rotate(std::uint64_t record_bytes) const {
 
 Expected<std::uint64_t> DiskStore::append(std::shared_ptr<const Block> block) {
   const std::uint64_t record_bytes = kRecordHeaderBytes + block->bytes.size();
-  const std::uint64_t bytes_max =
-      options_.bytes_max - std::min(options_.bytes_max, kOtherFilesBytes);
+  const std::uint64_t bytes_max = bytes_for_segments();
   if (record_bytes + kSegmentHeaderBytes > bytes_max || block->bytes.size() > kRecordBodyBytesMax) {
     return Error{ErrorCode::Io, "a block of " + std::to_string(block->bytes.size()) +
                                     " bytes does not fit into " + folder_.path()};
@@ -243,7 +248,8 @@ Expected<std::uint64_t> DiskStore::append(std::shared_ptr<const Block> block) {
     if (!segments_.empty()) drop_first(dropped_.for_room);
   }
   if (!active_) {
-    if (const auto begun = begin_segment(block->created_ms); !begun) {
+    // Since now: blocks that come late, from memory, would each be old enough for a segment.
+    if (const auto begun = begin_segment(clock_.wall_ms()); !begun) {
       skip_number();
       return begun.error();
     }
@@ -287,6 +293,7 @@ Expected<void> DiskStore::begin_segment(std::int64_t created_ms) {
   }
   segments_.push_back(
       {.header = header, .places = {}, .bytes = kSegmentHeaderBytes, .file = std::move(file)});
+  if (segments_.size() > kOpenFilesMax) segments_[segments_.size() - 2].file.reset();
   bytes_ += kSegmentHeaderBytes;
   newest_first_sequence_ = next_sequence_;
   active_ = true;
@@ -339,12 +346,16 @@ std::size_t DiskStore::index_of(std::uint64_t sequence) const {
 }
 
 std::optional<Numbered> DiskStore::oldest() {
-  while (!segments_.empty()) {
-    std::uint64_t sequence = settled_.first_unsettled(segments_.front().header.first_sequence);
+  for (std::size_t index = 0; index < segments_.size();) {
+    std::uint64_t sequence = settled_.first_unsettled(segments_[index].header.first_sequence);
     if (held_ && held_->sequence == sequence) sequence = settled_.first_unsettled(sequence + 1);
-    if (sequence >= next_sequence_) break;
+    if (sequence >= segments_[index].end()) {
+      ++index;
+      continue;
+    }
     if (auto block = read(sequence)) return Numbered{sequence, std::move(block)};
-    if (waits(sequence)) break;  // it cannot be read for now
+    // One that cannot be read for now does not keep the other segments waiting.
+    if (waits(sequence)) ++index;
   }
   return std::nullopt;
 }
@@ -368,20 +379,24 @@ Expected<StoredBlock> DiskStore::load(const Segment& segment, std::uint64_t sequ
   return stored;
 }
 
-// Damage stays; a disk that does not answer, or a lack of descriptors, may pass.
-bool DiskStore::may_pass(std::uint64_t sequence, const Error& trouble) {
+// Damage stays; a disk that does not answer may come back. Once it had its time, the blocks after
+// it in the segment have none of their own.
+bool DiskStore::may_pass(Segment& segment, const Error& trouble) const {
   if (trouble.code != ErrorCode::Io) return false;
   const std::int64_t now_ms = clock_.steady_ms();
-  if (unreadable_block_.sequence != sequence) unreadable_block_ = {sequence, now_ms};
-  return now_ms - unreadable_block_.since_ms < kReadPatienceMs;
+  if (!segment.unreadable_since_ms) segment.unreadable_since_ms = now_ms;
+  return now_ms - *segment.unreadable_since_ms < kReadPatienceMs;
 }
 
 std::shared_ptr<const Block> DiskStore::read(std::uint64_t sequence) {
   if (!waits(sequence)) return nullptr;
-  const Segment& segment = segments_[index_of(sequence)];
+  Segment& segment = segments_[index_of(sequence)];
   auto stored = load(segment, sequence);
-  if (stored) return std::make_shared<const Block>(std::move(stored->block));
-  if (may_pass(sequence, stored.error())) return nullptr;
+  if (stored) {
+    segment.unreadable_since_ms.reset();
+    return std::make_shared<const Block>(std::move(stored->block));
+  }
+  if (may_pass(segment, stored.error())) return nullptr;
   const BlockPlace place = segment.places[sequence - segment.header.first_sequence];
   dropped_.damaged += place.points;
   dropped_.damage = folder_.path() + "/" + segment_name(segment.header.first_sequence) + ", byte " +
@@ -424,6 +439,10 @@ void DiskStore::hold(std::optional<std::uint64_t> sequence) {
   const Segment& segment = segments_[index_of(*sequence)];
   held_ = Held{.sequence = *sequence,
                .points = segment.places[*sequence - segment.header.first_sequence].points};
+}
+
+void DiskStore::drop_beyond_bound() {
+  while (bytes_ > bytes_for_segments() && !segments_.empty()) drop_first(dropped_.for_room);
 }
 
 void DiskStore::drop_older_than(std::int64_t created_ms) {
@@ -490,6 +509,10 @@ std::vector<std::shared_ptr<File>> DiskStore::to_sync() {
   std::vector<std::shared_ptr<File>> files = std::exchange(unsynced_, {});
   if (active_) files.push_back(segments_.back().file);
   return files;
+}
+
+void DiskStore::leave_segment() {
+  if (active_) end_segment();
 }
 
 bool DiskStore::is_gone() const {

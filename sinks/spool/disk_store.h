@@ -55,6 +55,8 @@ class DiskStore final : public BlockStore {
   void settle(std::uint64_t sequence) override;
   void hold(std::optional<std::uint64_t> sequence) override;
   void drop_older_than(std::int64_t created_ms) override;
+  // After open(): the bound may be a smaller one than it was.
+  void drop_beyond_bound();
   Dropped take_dropped() override;
   [[nodiscard]] Waiting waiting() const override;
 
@@ -63,6 +65,9 @@ class DiskStore final : public BlockStore {
 
   // Files with blocks that may not be on the disk yet, to be synced outside the owner's lock.
   std::vector<std::shared_ptr<File>> to_sync();
+
+  // Nothing more is appended to the segment that is being written: it could not be synced.
+  void leave_segment();
 
   // Somebody has deleted the folder, or files in it, under us.
   [[nodiscard]] bool is_gone() const;
@@ -77,7 +82,8 @@ class DiskStore final : public BlockStore {
     std::uint64_t points_waiting = 0;
     std::uint64_t blocks_waiting = 0;
     std::int64_t newest_created_ms = 0;
-    std::shared_ptr<File> file;
+    std::shared_ptr<File> file{};
+    std::optional<std::int64_t> unreadable_since_ms{};  // steady time
     [[nodiscard]] std::uint64_t end() const { return header.first_sequence + places.size(); }
   };
 
@@ -88,7 +94,7 @@ class DiskStore final : public BlockStore {
   base::Expected<void> write_sink_name();
   [[nodiscard]] base::Expected<StoredBlock> load(const Segment& segment,
                                                  std::uint64_t sequence) const;
-  [[nodiscard]] bool may_pass(std::uint64_t sequence, const base::Error& trouble);
+  [[nodiscard]] bool may_pass(Segment& segment, const base::Error& trouble) const;
   base::Expected<void> scan_folder();
   void count_damage(const SegmentScan& scan, const SegmentHeader* next);
   void adopt(SegmentScan scan, std::shared_ptr<File> file);
@@ -97,6 +103,7 @@ class DiskStore final : public BlockStore {
   base::Expected<void> begin_segment(std::int64_t created_ms);
   void end_segment();
   void skip_number();
+  [[nodiscard]] std::uint64_t bytes_for_segments() const;
   [[nodiscard]] bool has_to_rotate(std::uint64_t record_bytes) const;
   base::Expected<void> write_record(Segment& segment, const Block& block);
 
@@ -129,12 +136,6 @@ class DiskStore final : public BlockStore {
     std::uint64_t* dropped = nullptr;  // what counts it: its segment is gone
   };
   std::optional<Held> held_;
-  // A block that cannot be read for a reason that may pass.
-  struct Unreadable {
-    std::uint64_t sequence = 0;
-    std::int64_t since_ms = 0;  // steady time
-  };
-  Unreadable unreadable_block_;
   Dropped dropped_;
   Recovery recovery_;
 };

@@ -52,9 +52,10 @@ std::uint64_t SettledBlocks::end() const {
 }
 
 Position SettledBlocks::position(std::uint64_t generation) const {
-  Position position{.generation = generation, .settled_below = below_, .settled = ranges_};
-  if (position.settled.size() > kPositionRangesMax) position.settled.resize(kPositionRangesMax);
-  return position;
+  const auto kept = static_cast<std::ptrdiff_t>(std::min(ranges_.size(), kPositionRangesMax));
+  return {.generation = generation,
+          .settled_below = below_,
+          .settled = {ranges_.begin(), ranges_.begin() + kept}};
 }
 
 }  // namespace fedwave::sinks

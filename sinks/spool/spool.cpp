@@ -14,6 +14,8 @@ using std::chrono::milliseconds;
 
 constexpr std::int64_t kOpenPatienceMs = 2'000;
 constexpr std::int64_t kKeeperTickMs = 1'000;
+constexpr std::int64_t kOpenPauseMaxMs = 60'000;
+constexpr std::int64_t kSyncReminderMs = 60'000;
 constexpr std::size_t kFreshBytesMax = std::size_t{8} << 20;
 
 }  // namespace
@@ -22,7 +24,9 @@ Spool::Spool(SpoolOptions options, const base::Clock& clock, std::unique_ptr<Fol
     : options_(std::move(options)),
       clock_(clock),
       folder_(std::move(folder)),
-      memory_(options_.memory_bytes_max) {
+      memory_(options_.memory_bytes_max),
+      believed_wall_ms_(clock.wall_ms()),
+      believed_at_ms_(clock.steady_ms()) {
   keeper_ = std::jthread([this](const std::stop_token& stop) { keep(stop); });
   if (!folder_) return;
   std::unique_lock lock(mutex_);
@@ -68,6 +72,7 @@ void Spool::append(Block new_block) {
 
 void Spool::remember_fresh_locked(BlockStore& store, std::uint64_t sequence,
                                   std::shared_ptr<const Block> block) {
+  forget_late_fresh_locked();
   const std::size_t bytes = block->bytes.size();
   fresh_.push_back({.store = &store,
                     .sequence = sequence,
@@ -84,14 +89,22 @@ void Spool::remember_fresh_locked(BlockStore& store, std::uint64_t sequence,
   }
 }
 
-// Forgets those that have become a backlog; says whether there is a block of the kind asked for.
+// Once one is no longer fresh, all that wait with it are a backlog, and those to come are the fresh
+// ones: a sink that is too slow gets the newest in runs, not every block when it is nearly too old.
+void Spool::forget_late_fresh_locked() {
+  if (fresh_.empty() || fresh_.front().until_ms >= clock_.steady_ms()) return;
+  fresh_.clear();
+  fresh_bytes_ = 0;
+}
+
+// Whether there is a block of the kind asked for.
 bool Spool::has_block_locked(Which which) {
-  const std::int64_t now_ms = clock_.steady_ms();
-  while (!fresh_.empty() && (fresh_.front().until_ms < now_ms ||
-                             !fresh_.front().store->waits(fresh_.front().sequence))) {
+  while (!fresh_.empty() && !fresh_.front().store->waits(fresh_.front().sequence)) {
     if (fresh_.front().block) fresh_bytes_ -= fresh_.front().bytes;
     fresh_.pop_front();
   }
+  forget_late_fresh_locked();
+  const std::int64_t now_ms = clock_.steady_ms();
   return !fresh_.empty() ||
          (which == Which::Any && now_ms >= backlog_not_before_ms_ && waiting_locked().blocks > 0);
 }
@@ -264,7 +277,12 @@ void Spool::tend() {
 }
 
 void Spool::drop_old_locked() {
-  const std::int64_t oldest_ms = clock_.wall_ms() - options_.age_max_ms;
+  // A wall clock that jumps ahead is not believed at once: what it makes old is gone for good.
+  const std::int64_t steady_ms = clock_.steady_ms();
+  const std::int64_t credible_ms = believed_wall_ms_ + 2 * (steady_ms - believed_at_ms_) + 1'000;
+  believed_wall_ms_ = std::min(clock_.wall_ms(), credible_ms);
+  believed_at_ms_ = steady_ms;
+  const std::int64_t oldest_ms = believed_wall_ms_ - options_.age_max_ms;
   if (disk_) {
     disk_->drop_older_than(oldest_ms);
     count_dropped_locked(*disk_);
@@ -282,7 +300,7 @@ void Spool::open_disk() {
       fail_disk_locked({base::ErrorCode::NotFound, "it, or a file in it, has been deleted"});
       rescue_locked();
     }
-    if (disk_) return;
+    if (disk_ || clock_.steady_ms() < open_not_before_ms_) return;
   }
   auto opened = DiskStore::open(*folder_,
                                 {.sink = options_.name,
@@ -290,15 +308,23 @@ void Spool::open_disk() {
                                  .age_max_ms = options_.age_max_ms,
                                  .sync = options_.sync},
                                 clock_);
+  if (opened) (*opened)->drop_beyond_bound();
   const std::lock_guard lock(mutex_);
   disk_tried_ = true;
   opened_.notify_all();
   if (!opened) {
+    // Looking at a large folder costs something; another process may leave it at any moment.
+    const bool is_in_use = opened.error().code == base::ErrorCode::InUse;
+    open_pause_ms_ =
+        is_in_use ? kKeeperTickMs : std::clamp(2 * open_pause_ms_, kKeeperTickMs, kOpenPauseMaxMs);
+    open_not_before_ms_ = clock_.steady_ms() + open_pause_ms_;
     fail_disk_locked(opened.error());
     return;
   }
+  open_pause_ms_ = 0;
   disk_ = *std::move(opened);
   take_over_locked(disk_->recovery());
+  count_dropped_locked(*disk_);
   arrived_.notify_one();
   // After trouble the blocks in memory go first, and with them the word that all is well again.
   disk_works_ = figures_.disk_trouble.empty() && memory_.waiting().blocks == 0;
@@ -426,15 +452,21 @@ void Spool::sync_disk() {
   sync(files);
 }
 
-// Memory would be no better place than a disk that does not sync: it is told, and that is all.
+// Memory would be no better place than a disk that does not sync: it is told, now and then, and the
+// next block begins a new file.
 void Spool::sync(const std::vector<std::shared_ptr<File>>& files) {
   for (const auto& file : files) {
     const auto synced = file->sync();
-    const std::lock_guard lock(mutex_);
-    const bool had_failed = std::exchange(sync_failed_, !synced);
-    if (synced || had_failed) continue;
+    if (synced) continue;
+    {
+      const std::lock_guard lock(mutex_);
+      if (disk_) disk_->leave_segment();
+      const std::int64_t now_ms = clock_.steady_ms();
+      if (now_ms < sync_told_not_before_ms_) continue;
+      sync_told_not_before_ms_ = now_ms + kSyncReminderMs;
+    }
     base::log(LogLevel::Error,
-              "the spool cannot be synced: its points would not survive a power failure",
+              "the spool cannot be synced: points that wait may not survive a power failure",
               {{"sink", options_.name}, {"error", synced.error().message}});
   }
 }

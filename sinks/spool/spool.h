@@ -131,6 +131,7 @@ class Spool final : public BlockOutput {
   void sync_disk();
   void sync(const std::vector<std::shared_ptr<File>>& files);
 
+  void forget_late_fresh_locked();
   [[nodiscard]] bool has_block_locked(Which which);
   void remember_fresh_locked(BlockStore& store, std::uint64_t sequence,
                              std::shared_ptr<const Block> block);
@@ -151,9 +152,13 @@ class Spool final : public BlockOutput {
   std::condition_variable_any opened_;
   std::unique_ptr<DiskStore> disk_;
   bool disk_tried_ = false;
-  bool disk_works_ = false;         // appends go there
-  base::ErrorCode disk_failure_{};  // while figures_ have a disk_trouble
+  bool disk_works_ = false;              // appends go there
+  base::ErrorCode disk_failure_{};       // while figures_ have a disk_trouble
+  std::int64_t open_not_before_ms_ = 0;  // steady time
+  std::int64_t open_pause_ms_ = 0;
   MemoryStore memory_;
+  std::int64_t believed_wall_ms_;  // by which blocks grow old
+  std::int64_t believed_at_ms_;    // steady time
   std::deque<Fresh> fresh_;
   std::size_t fresh_bytes_ = 0;
   std::optional<InHand> in_hand_;
@@ -161,9 +166,9 @@ class Spool final : public BlockOutput {
   std::int64_t backlog_not_before_ms_ = 0;  // steady time
   std::uint64_t points_to_find_ = 0;        // in files of a folder that is being opened anew
   bool has_spooled_ = false;
-  bool is_full_ = false;  // since the last time that it was empty
-  bool is_old_ = false;   // likewise: blocks were dropped for their age
-  bool sync_failed_ = false;
+  bool is_full_ = false;                      // since the last time that it was empty
+  bool is_old_ = false;                       // likewise: blocks were dropped for their age
+  std::int64_t sync_told_not_before_ms_ = 0;  // steady time
   std::uint64_t damaged_untold_ = 0;
   std::string damage_;
   SpoolFigures figures_;

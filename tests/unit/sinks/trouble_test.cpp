@@ -44,17 +44,39 @@ TEST_CASE("trouble is told when a cause comes up, and every five minutes while i
   CHECK(trouble.lasts_ms() == 602'000);
 }
 
-TEST_CASE("trouble that has ended is told again when it comes back") {
+TEST_CASE("trouble that has ended is told again when it comes back, but not twice in a minute") {
   support::FakeClock clock;
   Trouble trouble(clock);
   CHECK_FALSE(trouble.is_on());
   CHECK(trouble.note(kTimeout) == News::Begins);
-  trouble.end();
+  CHECK(trouble.end());
   CHECK_FALSE(trouble.is_on());
   CHECK(trouble.since_wall_ms() == 0);
-  clock.now_ms += 10;
+  // A receiver that fails every second time: one line a minute and cause, not thousands.
+  for (int i = 0; i < 59; ++i) {
+    clock.now_ms += 1'000;
+    CHECK(trouble.note(kTimeout) == News::None);
+    CHECK_FALSE(trouble.end());
+  }
+  CHECK(trouble.note(kDenied) == News::Begins);
+  CHECK(trouble.end());
+  clock.now_ms += 1'000;
   CHECK(trouble.note(kTimeout) == News::Begins);
   CHECK(trouble.since_wall_ms() == clock.now_ms);
+}
+
+TEST_CASE("trouble that came back within the minute is told when it stays") {
+  support::FakeClock clock;
+  Trouble trouble(clock);
+  CHECK(trouble.note(kTimeout) == News::Begins);
+  CHECK(trouble.end());
+  clock.now_ms += 30'000;
+  CHECK(trouble.note(kTimeout) == News::None);
+  clock.now_ms += 29'999;
+  CHECK(trouble.note(kTimeout) == News::None);
+  clock.now_ms += 1;
+  CHECK(trouble.note(kTimeout) == News::Begins);
+  CHECK(trouble.end());
 }
 
 TEST_CASE("a receiver with ever new causes is not listened to without end") {

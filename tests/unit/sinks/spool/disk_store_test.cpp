@@ -233,7 +233,7 @@ TEST_CASE("damage costs the blocks that were hit, and their points are counted")
   }
 }
 
-TEST_CASE("a disk that does not answer is asked again for a minute before a block is given up") {
+TEST_CASE("a disk that does not answer is asked again for a minute before blocks are given up") {
   Processes processes;
   DiskStore& store = processes.open();
   processes.append(1);
@@ -242,17 +242,51 @@ TEST_CASE("a disk that does not answer is asked again for a minute before a bloc
   CHECK_FALSE(store.oldest());
   CHECK(store.take_dropped().damaged == 0);
   CHECK(store.waiting().points == 3);
-  processes.clock.now_ms += 59'000;
+  processes.clock.now_ms += 59'999;
   CHECK_FALSE(store.oldest());
   processes.disk.fail_reads(false);
   CHECK(store.oldest()->block->points == 1);
+  // That was well in between: the minute begins anew.
   processes.disk.fail_reads(true);
-  processes.clock.now_ms += 1'000;
-  CHECK_FALSE(store.oldest());  // the first is given up, the second begins its minute
-  CHECK(store.take_dropped().damaged == 1);
-  CHECK(store.waiting().points == 2);
-  processes.disk.fail_reads(false);
-  CHECK(drain(store) == std::vector<std::uint64_t>{2});
+  processes.clock.now_ms += 1;
+  CHECK_FALSE(store.oldest());
+  CHECK(store.waiting().points == 3);
+  processes.clock.now_ms += 60'000;
+  CHECK_FALSE(store.oldest());
+  CHECK(store.take_dropped().damaged == 3);
+  CHECK(store.waiting().points == 0);
+}
+
+TEST_CASE("blocks that come late, after trouble with the disk, do not get a file each") {
+  Processes processes({.age_max_ms = 3'600'000});
+  DiskStore& store = processes.open();
+  std::vector<std::shared_ptr<const Block>> late;
+  for (std::uint32_t i = 1; i <= 100; ++i) late.push_back(processes.block(i));
+  processes.clock.now_ms += 1'800'000;
+  for (const auto& block : late) REQUIRE(store.append(block));
+  CHECK(processes.disk.folder()->names()->size() == 3);  // position, sink, one segment
+}
+
+TEST_CASE("a smaller bound takes effect at the start") {
+  CrashingDisk disk;
+  const support::FakeClock clock;
+  const auto folder = disk.folder();
+  const auto open = [&](std::uint64_t bytes_max) {
+    return DiskStore::open(*folder, {.sink = "test", .bytes_max = bytes_max}, clock);
+  };
+  const auto block = std::make_shared<const Block>(
+      Block{.bytes = std::string(700'000, 'x'), .points = 1, .line_bytes = 700'000});
+  {
+    const auto store = open(32 * kMebibyte);
+    for (int i = 0; i < 40; ++i) REQUIRE((*store)->append(block));
+  }
+  const auto store = open(16 * kMebibyte);
+  CHECK((*store)->recovery().points == 40);
+  (*store)->drop_beyond_bound();
+  const std::uint64_t dropped = (*store)->take_dropped().for_room;
+  CHECK(dropped > 0);
+  CHECK((*store)->waiting().points == 40 - dropped);
+  CHECK((*store)->waiting().bytes <= 16 * kMebibyte);
 }
 
 TEST_CASE("a block that was being written when the process ended is no loss") {

@@ -190,6 +190,44 @@ TEST_CASE("what is fresh goes first, the backlog after it, and what was put back
   }
 }
 
+TEST_CASE("a sink that is too slow gets the newest in runs, the rest as a backlog") {
+  FakeClock clock;
+  Spool spool({.name = "test"}, clock);
+  for (const std::uint32_t points : {1u, 2u, 3u}) spool.append(block_of(points));
+  clock.now_ms += kMinuteMs / 2;
+  for (const std::uint32_t points : {4u, 5u}) spool.append(block_of(points));
+  REQUIRE(take(spool).block->points == 1);
+  spool.settle(1, 0);
+  clock.now_ms += kMinuteMs / 2 + 1;  // 2 is late, so 4 and 5 wait with it
+  spool.append(block_of(6));
+  CHECK(deliver_all(spool) == Points{6, 2, 3, 4, 5});
+}
+
+TEST_CASE("a wall clock that jumps ahead does not make everything too old") {
+  class JumpyClock final : public base::Clock {
+   public:
+    std::atomic<std::int64_t> ahead_ms = 0;
+    [[nodiscard]] std::int64_t wall_ms() const override {
+      return base::system_clock().wall_ms() + ahead_ms;
+    }
+    [[nodiscard]] std::int64_t steady_ms() const override {
+      return base::system_clock().steady_ms();
+    }
+  } clock;
+  const support::TempFolder folder;
+  std::atomic<bool> is_full = false;
+  std::atomic<int> refusals = 0;
+  Spool spool({.name = "test"}, clock,
+              std::make_unique<FillingFolder>(sink_folder(folder), is_full, &refusals));
+  is_full = true;
+  spool.append(block_of(1));
+  clock.ahead_ms = std::int64_t{30} * 86'400'000;
+  const int before = refusals;
+  wait_until([&] { return refusals >= before + 2; });  // the keeper has been at work twice
+  CHECK(spool.figures().points_expired() == 0);
+  CHECK(spool.figures().points_waiting == 1);
+}
+
 TEST_CASE("a block that was put back lets the next one of the backlog go before it, once") {
   FakeClock clock;
   Spool spool({.name = "test"}, clock);
