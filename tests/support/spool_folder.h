@@ -17,24 +17,9 @@
 #include "relay/base/gzip.h"
 #include "sinks/spool/disk_store.h"
 #include "tests/support/fakes.h"
+#include "tests/support/temp_folder.h"
 
 namespace fedwave::support {
-
-class TestDirectory {
- public:
-  TestDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "fedwave_spool.XXXXXX").string();
-    FEDWAVE_CHECK(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  ~TestDirectory() { std::filesystem::remove_all(path_); }
-  TestDirectory(const TestDirectory&) = delete;
-  TestDirectory& operator=(const TestDirectory&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 inline std::string read_bytes(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

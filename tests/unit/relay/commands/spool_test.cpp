@@ -17,7 +17,7 @@ using relay::SpoolCatOptions;
 using relay::SpoolListOptions;
 using relay::SpoolVerifyOptions;
 using support::SpoolFolder;
-using support::TestDirectory;
+using support::TempFolder;
 
 namespace {
 
@@ -51,7 +51,7 @@ Done verify(const SpoolVerifyOptions& options) {
 // Two sinks: edge with blocks 1 to 3 of 10, 20 and 30 points, the first of them settled, and in a
 // second segment 4 and 5 of 5 and 7; west with nothing that waits.
 struct TwoSpools {
-  TestDirectory directory;
+  TempFolder directory;
   SpoolFolder edge{directory.path() + "/edge-1", "edge", false};
   SpoolFolder west{directory.path() + "/west-2", "west", false};
   TwoSpools() {
@@ -249,7 +249,7 @@ TEST_CASE("verify names each damaged place with what is lost") {
 }
 
 TEST_CASE("verify sees a block whose lines are not what its header says") {
-  TestDirectory directory;
+  TempFolder directory;
   SpoolFolder folder(directory.path() + "/edge-1", "edge");
   {
     const auto store = folder.open();

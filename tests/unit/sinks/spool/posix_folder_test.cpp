@@ -22,7 +22,7 @@ unsigned mode_of(const std::string& path) {
 }  // namespace
 
 TEST_CASE("a folder is made with those above it, for its owner only") {
-  const support::TestDirectory directory;
+  const support::TempFolder directory;
   const std::string path = directory.path() + "/a/b/c";
   const auto folder = sinks::posix_folder(path);
   CHECK(folder->path() == path);
@@ -39,7 +39,7 @@ TEST_CASE("a folder is made with those above it, for its owner only") {
 }
 
 TEST_CASE("a file is opened as the mode says") {
-  const support::TestDirectory directory;
+  const support::TempFolder directory;
   const auto folder = sinks::posix_folder(directory.path());
   CHECK(folder->open("a", OpenMode::Read).error().code == ErrorCode::NotFound);
   REQUIRE(folder->open("a", OpenMode::CreateNew));
@@ -55,7 +55,7 @@ TEST_CASE("a file is opened as the mode says") {
 }
 
 TEST_CASE("a file is appended to, written, read, cut and synced") {
-  const support::TestDirectory directory;
+  const support::TempFolder directory;
   const auto folder = sinks::posix_folder(directory.path());
   const auto file = *folder->open("a", OpenMode::CreateNew);
   REQUIRE(file->append("one ", "two "));
@@ -82,7 +82,7 @@ TEST_CASE("a file is appended to, written, read, cut and synced") {
 }
 
 TEST_CASE("large appends are whole") {
-  const support::TestDirectory directory;
+  const support::TempFolder directory;
   const auto folder = sinks::posix_folder(directory.path());
   const auto file = *folder->open("a", OpenMode::CreateNew);
   const std::string large(3 << 20, 'y');
@@ -92,7 +92,7 @@ TEST_CASE("large appends are whole") {
 }
 
 TEST_CASE("a file without a name is told") {
-  const support::TestDirectory directory;
+  const support::TempFolder directory;
   const std::string path = directory.path() + "/sink";
   const auto folder = sinks::posix_folder(path);
   REQUIRE(folder->make());
@@ -109,7 +109,7 @@ TEST_CASE("a file without a name is told") {
 }
 
 TEST_CASE("a folder has one user at a time, and whoever comes second is told who") {
-  const support::TestDirectory directory;
+  const support::TempFolder directory;
   const auto first = sinks::posix_folder(directory.path());
   const auto second = sinks::posix_folder(directory.path());
   auto held = first->lock();
@@ -124,7 +124,7 @@ TEST_CASE("a folder has one user at a time, and whoever comes second is told who
 }
 
 TEST_CASE("the store on a real folder refuses a second one, and finds its blocks again") {
-  const support::TestDirectory directory;
+  const support::TempFolder directory;
   support::SpoolFolder spool(directory.path() + "/sink", "sink");
   spool.fill({1, 2, 4});
   const auto store = spool.open();
@@ -139,7 +139,7 @@ TEST_CASE("the store on a real folder refuses a second one, and finds its blocks
 
 TEST_CASE("a folder that may not be written is an Io error that names it" *
           doctest::skip(::geteuid() == 0)) {
-  const support::TestDirectory directory;
+  const support::TempFolder directory;
   const std::string path = directory.path() + "/sink";
   const auto folder = sinks::posix_folder(path);
   REQUIRE(folder->make());

@@ -14,7 +14,7 @@
 using namespace fedwave;
 using sinks::SpoolView;
 using support::SpoolFolder;
-using support::TestDirectory;
+using support::TempFolder;
 
 namespace {
 
@@ -49,7 +49,7 @@ std::vector<std::uint64_t> waiting_in(const SpoolView& view) {
 }  // namespace
 
 TEST_CASE("a spool is seen as its store sees it, and nothing is changed by looking") {
-  const TestDirectory directory;
+  const TempFolder directory;
   SpoolFolder folder(directory.path() + "/edge-1", "proxy edge:2878");
   folder.fill({10, 20, 30});
   folder.fill({5, 7});
@@ -78,7 +78,7 @@ TEST_CASE("a spool is seen as its store sees it, and nothing is changed by looki
 }
 
 TEST_CASE("who has the spool is told for as long as it has it") {
-  const TestDirectory directory;
+  const TempFolder directory;
   SpoolFolder folder(directory.path() + "/edge-1", "edge");
   auto store = folder.open();
   CHECK(view_of(folder).user == "process " + std::to_string(getpid()));
@@ -92,7 +92,7 @@ TEST_CASE("who has the spool is told for as long as it has it") {
 }
 
 TEST_CASE("a spool without its small files still shows its blocks") {
-  const TestDirectory directory;
+  const TempFolder directory;
   SpoolFolder folder(directory.path() + "/edge-1", "edge");
   folder.fill({10, 20});
   folder.settle({1});
@@ -107,7 +107,7 @@ TEST_CASE("a spool without its small files still shows its blocks") {
 }
 
 TEST_CASE("what is quarantined is counted by its lines") {
-  const TestDirectory directory;
+  const TempFolder directory;
   SpoolFolder folder(directory.path() + "/edge-1", "edge");
   folder.fill({1});
   support::write_bytes(folder.path() + "/quarantine.txt", "# why\na 1\nb 2\n# why\nc 3\n");
@@ -267,7 +267,7 @@ TEST_CASE("each kind of damage is told with its place and with what is lost") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.what);
-    const TestDirectory directory;
+    const TempFolder directory;
     SpoolFolder folder(directory.path() + "/edge-1", "edge");
     folder.fill({10, 20, 30});
     folder.fill({5, 7});
@@ -284,7 +284,7 @@ TEST_CASE("each kind of damage is told with its place and with what is lost") {
 }
 
 TEST_CASE("blocks lost together with their segment's header are counted by what stood before") {
-  const TestDirectory directory;
+  const TempFolder directory;
   SpoolFolder folder(directory.path() + "/edge-1", "edge");
   folder.fill({10, 20, 30});
   folder.fill({5, 7});
@@ -300,7 +300,7 @@ TEST_CASE("blocks lost together with their segment's header are counted by what 
 }
 
 TEST_CASE("the end of a spool in use may be a block that is being written") {
-  const TestDirectory directory;
+  const TempFolder directory;
   SpoolFolder folder(directory.path() + "/edge-1", "edge");
   folder.fill({10, 20});
   const auto store = folder.open();
@@ -313,7 +313,7 @@ TEST_CASE("the end of a spool in use may be a block that is being written") {
 }
 
 TEST_CASE("a segment that is deleted while one looks is no error") {
-  const TestDirectory directory;
+  const TempFolder directory;
   SpoolFolder folder(directory.path() + "/edge-1", "edge");
   folder.fill({10, 20});
   folder.fill({5});
@@ -325,7 +325,7 @@ TEST_CASE("a segment that is deleted while one looks is no error") {
 TEST_CASE("another version is refused by the file's name, wherever it stands") {
   for (const std::string name : {"position", "0000000000000001.blocks"}) {
     CAPTURE(name);
-    const TestDirectory directory;
+    const TempFolder directory;
     SpoolFolder folder(directory.path() + "/edge-1", "edge");
     folder.fill({10});
     std::string bytes =
@@ -341,7 +341,7 @@ TEST_CASE("another version is refused by the file's name, wherever it stands") {
 }
 
 TEST_CASE("spools are found in a directory of several, and in one's own folder") {
-  const TestDirectory directory;
+  const TempFolder directory;
   const std::string& path = directory.path();
   const auto nothing = sinks::find_spools(path);
   REQUIRE(!nothing.has_value());
@@ -409,7 +409,7 @@ TEST_CASE("whatever is damaged, what waits is what the store finds at its next s
   };
   for (int round = 0; round < 300; ++round) {
     CAPTURE(round);
-    const TestDirectory directory;
+    const TempFolder directory;
     SpoolFolder folder(directory.path() + "/edge-1", "edge");
     folder.fill({10, 20, 30});
     folder.fill({5, 7});
