@@ -293,6 +293,8 @@ Expected<HttpHead> CurlClient::perform(const HttpRequest& request, HttpReceiver&
     curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &tunnel_status);
     if (tunnel_status != kProxyAuthenticationRequired) return failure(code, request);
     transfer.head.status = kProxyAuthenticationRequired;
+    transfer.head_delivered = true;
+    static_cast<void>(transfer.receiver->on_head(transfer.head));
     return transfer.head;
   }
   if (!deliver_head(transfer)) return Error{ErrorCode::Cancelled, "the reader stopped"};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "relay/base/log.h"
@@ -13,11 +14,12 @@ constexpr std::int64_t kResolveIntervalMs = 30'000;
 constexpr std::int64_t kResolveAgainMs = 1'000;  // while nobody takes anything
 constexpr std::int64_t kFirstPauseMs = 1'000;
 constexpr std::int64_t kPauseMaxMs = 30'000;
+constexpr std::int64_t kPausePerTimeTaken = 9;
 
-// The endpoint cannot be used now; another one may take the same block.
-bool is_trouble(SendOutcome outcome) {
-  return outcome == SendOutcome::Retry || outcome == SendOutcome::Denied ||
-         outcome == SendOutcome::Misplaced;
+// It has looked at the block and will not have it; everything else but Accepted means that the
+// endpoint cannot be used now, and that another one may take the same block.
+bool is_refusal(SendOutcome outcome) {
+  return outcome == SendOutcome::Refused || outcome == SendOutcome::TooLarge;
 }
 
 bool is_unreachable(const SendResult& result) {
@@ -36,17 +38,32 @@ BalancedSink::BalancedSink(BalancedSinkOptions options, const base::Clock& clock
 
 SendResult BalancedSink::send(const Block& block) {
   resolve_when_due();
+  std::optional<std::size_t> refuser;
+  SendResult refusal;
   for (const std::size_t index : candidates()) {
     Endpoint& endpoint = endpoints_[index];
+    const std::int64_t begun_ms = clock_.steady_ms();
     SendResult result = endpoint.sink->send(block);
     next_ = (index + 1) % endpoints_.size();
-    if (!is_trouble(result.outcome)) {
+    if (result.outcome == SendOutcome::Accepted) {
       take_back(endpoint);
+      // What one takes and another one does not, is not the block's fault.
+      if (refuser) set_aside(endpoints_[*refuser], refusal, 0);
       return result;
     }
     // The end of our time says nothing about the endpoint.
     if (is_cancelled()) return result;
-    set_aside(endpoint, result);
+    if (is_refusal(result.outcome)) {
+      if (refuser) return result;
+      refuser = index;
+      refusal = std::move(result);
+      continue;
+    }
+    set_aside(endpoint, result, clock_.steady_ms() - begun_ms);
+  }
+  if (refuser) {
+    take_back(endpoints_[*refuser]);
+    return refusal;
   }
   resolve_at_ms_ = std::min(resolve_at_ms_, clock_.steady_ms() + kResolveAgainMs);
   return trouble_of_all();
@@ -74,14 +91,16 @@ std::vector<std::size_t> BalancedSink::candidates() const {
   return indexes;
 }
 
-void BalancedSink::set_aside(Endpoint& endpoint, const SendResult& result) {
+void BalancedSink::set_aside(Endpoint& endpoint, const SendResult& result, std::int64_t took_ms) {
   const std::int64_t now_ms = clock_.steady_ms();
   endpoint.pause_ms = std::clamp(endpoint.pause_ms * 2, kFirstPauseMs, kPauseMaxMs);
+  // One that hangs may hold up the others for a tenth of the time at most.
+  const std::int64_t least_ms = endpoints_.size() < 2 ? 0 : took_ms * kPausePerTimeTaken;
   // Full jitter, so that many relays do not return at once.
   const std::int64_t jittered_ms =
       std::uniform_int_distribution<std::int64_t>(1, endpoint.pause_ms)(options_.random);
   endpoint.asked_until_ms = now_ms + result.retry_after_ms;
-  endpoint.aside_until_ms = now_ms + std::max(jittered_ms, result.retry_after_ms);
+  endpoint.aside_until_ms = now_ms + std::max({jittered_ms, least_ms, result.retry_after_ms});
   endpoint.trouble = result;
   // Of a single endpoint the sender tells.
   if (endpoint.told || endpoints_.size() < 2) return;
@@ -126,7 +145,9 @@ SendResult BalancedSink::trouble_of_all() const {
 
 void BalancedSink::resolve_when_due() {
   if (is_cancelled() || clock_.steady_ms() < resolve_at_ms_) return;
-  for (std::size_t target = 0; target < options_.targets.size(); ++target) resolve(target);
+  for (std::size_t target = 0; target < options_.targets.size() && !is_cancelled(); ++target) {
+    resolve(target);
+  }
   resolve_at_ms_ = clock_.steady_ms() + kResolveIntervalMs;
 }
 

@@ -61,7 +61,7 @@ class BalancedSink final : public Sink {
   void resolve(std::size_t target);
   void replace_endpoints(std::size_t target, const std::vector<std::string>& addresses);
   [[nodiscard]] std::vector<std::size_t> candidates() const;
-  void set_aside(Endpoint& endpoint, const SendResult& result);
+  void set_aside(Endpoint& endpoint, const SendResult& result, std::int64_t took_ms);
   void take_back(Endpoint& endpoint);
   [[nodiscard]] SendResult trouble_of_all() const;
   [[nodiscard]] std::string label(const Endpoint& endpoint) const;

@@ -1,5 +1,7 @@
 #include "sinks/block_parts.h"
 
+#include <algorithm>
+
 namespace fedwave::sinks {
 namespace {
 
@@ -49,13 +51,22 @@ void BlockParts::pop() {
   made_.reset();
 }
 
-bool BlockParts::halve() {
+bool BlockParts::halve(bool last_first) {
   const Part both = current();
   const auto first = both.points > 1 ? first_lines(both, both.points / 2) : std::nullopt;
   if (!first) return false;
   pop();
   parts_.push_back({first->end, both.end, both.points - first->points});
   parts_.push_back(*first);
+  if (last_first) std::swap(parts_.back(), parts_[parts_.size() - 2]);
+  return true;
+}
+
+bool BlockParts::turn() {
+  if (parts_.size() < 2) return false;
+  std::rotate(parts_.begin(), parts_.begin() + 1, parts_.end());
+  current_.reset();
+  made_.reset();
   return true;
 }
 

@@ -29,7 +29,10 @@ class BlockParts {
   void pop();
   // The two halves of the next part take its place. False when it is a single line, or lines that
   // cannot be told apart.
-  bool halve();
+  bool halve(bool last_first = false);
+
+  // What stands at the block's other end is next. False when there is only one part left.
+  bool turn();
 
   // The lines of the next part, valid for as long as this object. Empty when they cannot be read.
   std::string_view lines();

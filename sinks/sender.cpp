@@ -25,6 +25,8 @@ constexpr int kCutsPerRefusedBlock = 500;
 // After so many refusals without a part that was taken the rest of the block is not tried as well:
 // it may be the receiver that takes nothing (sinks/suspects.h).
 constexpr int kRefusalsToSuspect = 40;
+// Before that, it is tried from its other end: bad lines often stand together (one family).
+constexpr int kTurnsToSuspect = 4;
 
 constexpr std::size_t kLineBytesShown = 300;
 
@@ -51,7 +53,8 @@ struct Sender::Refused {
     SendResult answer;
   };
 
-  int answers = 0;
+  int answers = 0;  // since the last turn
+  int turns = 0;
   int cuts = 0;
   std::uint32_t points = 0;
   SendResult last;
@@ -153,8 +156,13 @@ void Sender::deliver(const Block& block, const std::stop_token& stop) {
       parts.pop();
     } else if (result.outcome == SendOutcome::Refused || result.outcome == SendOutcome::TooLarge) {
       refused.last = result;
-      if (!is_judged && ++refused.answers > kRefusalsToSuspect) break;
-      if (refused.cuts < kCutsPerRefusedBlock && parts.halve()) {
+      if (!is_judged && ++refused.answers > kRefusalsToSuspect) {
+        if (refused.turns++ == kTurnsToSuspect || !parts.turn()) break;
+        refused.answers = 0;
+        continue;
+      }
+      if (refused.cuts < kCutsPerRefusedBlock &&
+          parts.halve(!is_judged && refused.turns % 2 == 1)) {
         refused.cuts += result.outcome == SendOutcome::Refused ? 1 : 0;
         continue;
       }

@@ -38,8 +38,8 @@ class BlockStore {
 
   // The number of the new block. What has to make room is dropped first.
   virtual base::Expected<std::uint64_t> append(std::shared_ptr<const Block> block) = 0;
-  // The oldest block that waits, is not in hand and can be read.
-  virtual std::optional<Numbered> oldest() = 0;
+  // The oldest block, from a number on, that waits, is not in hand and can be read.
+  virtual std::optional<Numbered> oldest(std::uint64_t from = 0) = 0;
   // A certain one; nothing when it does not wait (any more) or cannot be read.
   virtual std::shared_ptr<const Block> read(std::uint64_t sequence) = 0;
   [[nodiscard]] virtual bool waits(std::uint64_t sequence) const = 0;

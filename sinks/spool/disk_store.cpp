@@ -345,9 +345,10 @@ std::size_t DiskStore::index_of(std::uint64_t sequence) const {
   return static_cast<std::size_t>(std::prev(after) - segments_.begin());
 }
 
-std::optional<Numbered> DiskStore::oldest() {
+std::optional<Numbered> DiskStore::oldest(std::uint64_t from) {
   for (std::size_t index = 0; index < segments_.size();) {
-    std::uint64_t sequence = settled_.first_unsettled(segments_[index].header.first_sequence);
+    std::uint64_t sequence =
+        settled_.first_unsettled(std::max(from, segments_[index].header.first_sequence));
     if (held_ && held_->sequence == sequence) sequence = settled_.first_unsettled(sequence + 1);
     if (sequence >= segments_[index].end()) {
       ++index;

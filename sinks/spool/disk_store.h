@@ -49,7 +49,7 @@ class DiskStore final : public BlockStore {
   [[nodiscard]] const Recovery& recovery() const { return recovery_; }
 
   base::Expected<std::uint64_t> append(std::shared_ptr<const Block> block) override;
-  std::optional<Numbered> oldest() override;
+  std::optional<Numbered> oldest(std::uint64_t from = 0) override;
   std::shared_ptr<const Block> read(std::uint64_t sequence) override;
   [[nodiscard]] bool waits(std::uint64_t sequence) const override;
   void settle(std::uint64_t sequence) override;

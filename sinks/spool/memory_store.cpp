@@ -32,17 +32,23 @@ void MemoryStore::erase(std::size_t index) {
   blocks_.erase(blocks_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
-std::optional<std::size_t> MemoryStore::index_of(std::uint64_t sequence) const {
-  const auto at = std::lower_bound(
+std::deque<Numbered>::const_iterator MemoryStore::at_or_after(std::uint64_t sequence) const {
+  return std::lower_bound(
       blocks_.begin(), blocks_.end(), sequence,
       [](const Numbered& each, std::uint64_t wanted) { return each.sequence < wanted; });
+}
+
+std::optional<std::size_t> MemoryStore::index_of(std::uint64_t sequence) const {
+  const auto at = at_or_after(sequence);
   if (at == blocks_.end() || at->sequence != sequence) return std::nullopt;
   return static_cast<std::size_t>(at - blocks_.begin());
 }
 
-std::optional<Numbered> MemoryStore::oldest() {
-  const std::size_t index = first_free();
-  return index < blocks_.size() ? std::optional(blocks_[index]) : std::nullopt;
+std::optional<Numbered> MemoryStore::oldest(std::uint64_t from) {
+  for (auto at = at_or_after(from); at != blocks_.end(); ++at) {
+    if (at->sequence != held_) return *at;
+  }
+  return std::nullopt;
 }
 
 bool MemoryStore::waits(std::uint64_t sequence) const {

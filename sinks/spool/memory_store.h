@@ -13,7 +13,7 @@ class MemoryStore final : public BlockStore {
   explicit MemoryStore(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
   base::Expected<std::uint64_t> append(std::shared_ptr<const Block> block) override;
-  std::optional<Numbered> oldest() override;
+  std::optional<Numbered> oldest(std::uint64_t from = 0) override;
   std::shared_ptr<const Block> read(std::uint64_t sequence) override;
   [[nodiscard]] bool waits(std::uint64_t sequence) const override;
   void settle(std::uint64_t sequence) override;
@@ -26,6 +26,7 @@ class MemoryStore final : public BlockStore {
   [[nodiscard]] std::size_t first_free() const;
   void drop(std::size_t index, std::uint64_t& counter);
   void erase(std::size_t index);
+  [[nodiscard]] std::deque<Numbered>::const_iterator at_or_after(std::uint64_t sequence) const;
   [[nodiscard]] std::optional<std::size_t> index_of(std::uint64_t sequence) const;
 
   const std::uint64_t bytes_max_;

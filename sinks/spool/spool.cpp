@@ -133,23 +133,19 @@ Taken Spool::take_fresh_locked() {
   return {};
 }
 
-// Blocks in memory are younger than those on disk: they are there since the disk does not work. One
-// that was put back lets the next one go first, for once: it may be what keeps the others waiting.
+// Blocks in memory are younger than those on disk: they are there since the disk does not work.
+// Those that were put back let all others go first: they may be what keeps the others waiting.
 Taken Spool::take_backlog_locked() {
-  const auto put_back = std::exchange(put_back_, std::nullopt);
-  for (BlockStore* store :
-       {static_cast<BlockStore*>(disk_.get()), static_cast<BlockStore*>(&memory_)}) {
-    if (store == nullptr) continue;
-    if (put_back && put_back->store == store) store->hold(put_back->sequence);
-    auto oldest = store->oldest();
-    store->hold(std::nullopt);
-    count_dropped_locked(*store);
-    if (oldest) return give_locked(*store, oldest->sequence, std::move(oldest->block), true);
-  }
-  if (put_back) {
-    auto block = put_back->store->read(put_back->sequence);
-    count_dropped_locked(*put_back->store);
-    if (block) return give_locked(*put_back->store, put_back->sequence, std::move(block), true);
+  for (int round = 0; round < 2; ++round) {
+    const std::pair<BlockStore*, std::uint64_t> places[] = {{disk_.get(), disk_from_},
+                                                            {&memory_, memory_from_}};
+    for (const auto& [store, from] : places) {
+      if (store == nullptr) continue;
+      auto oldest = store->oldest(from);
+      count_dropped_locked(*store);
+      if (oldest) return give_locked(*store, oldest->sequence, std::move(oldest->block), true);
+    }
+    disk_from_ = memory_from_ = 0;
   }
   // What waits cannot be read for now: not to be asked for again at once.
   if (waiting_locked().blocks > 0) backlog_not_before_ms_ = clock_.steady_ms() + kKeeperTickMs;
@@ -170,14 +166,14 @@ void Spool::settle(std::uint32_t delivered, std::uint32_t quarantined) {
   figures_.points_quarantined += quarantined;
   in_hand_->store->settle(in_hand_->sequence);
   release_locked();
+  disk_from_ = memory_from_ = 0;
   if (waiting_locked().blocks == 0) is_full_ = is_old_ = false;
 }
 
 void Spool::put_back() {
   const std::lock_guard lock(mutex_);
   FEDWAVE_CHECK(in_hand_.has_value());
-  put_back_ = in_hand_;
-  put_back_->block.reset();
+  (in_hand_->store == &memory_ ? memory_from_ : disk_from_) = in_hand_->sequence + 1;
   release_locked();
 }
 
@@ -378,7 +374,7 @@ void Spool::rescue_locked() {
   std::erase_if(fresh_, [this](const Fresh& entry) { return entry.store == disk_.get(); });
   fresh_bytes_ = 0;
   for (const Fresh& entry : fresh_) fresh_bytes_ += entry.block ? entry.bytes : 0;
-  if (put_back_ && put_back_->store == disk_.get()) put_back_.reset();
+  disk_from_ = memory_from_ = 0;
   count_dropped_locked(*disk_);
   count_dropped_locked(memory_);
   points_to_find_ += disk_->waiting().points;

@@ -92,7 +92,8 @@ class Spool final : public BlockOutput {
   // other.
   Taken take(std::stop_token stop, std::chrono::milliseconds wait, Which which = Which::Any);
   void settle(std::uint32_t delivered, std::uint32_t quarantined);
-  // Not now: it is part of the backlog from here on, and the next of it goes before it.
+  // Not now: it is part of the backlog from here on, and the others of it go before it, until one
+  // is settled.
   void put_back();
 
   // Whether all that waits would be there for the next process.
@@ -162,7 +163,9 @@ class Spool final : public BlockOutput {
   std::deque<Fresh> fresh_;
   std::size_t fresh_bytes_ = 0;
   std::optional<InHand> in_hand_;
-  std::optional<InHand> put_back_;          // the last one, without its block
+  // Where the backlog goes on after blocks that were put back.
+  std::uint64_t disk_from_ = 0;
+  std::uint64_t memory_from_ = 0;
   std::int64_t backlog_not_before_ms_ = 0;  // steady time
   std::uint64_t points_to_find_ = 0;        // in files of a folder that is being opened anew
   bool has_spooled_ = false;

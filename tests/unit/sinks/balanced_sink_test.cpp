@@ -27,6 +27,8 @@ const SendResult kDenied{SendOutcome::Denied, "http_403", "HTTP 403"};
 // The receivers behind the endpoints, by address; what they say can be changed at any time.
 struct Receivers {
   std::map<std::string, SendResult> says;
+  std::map<std::string, std::int64_t> takes_ms;  // for an answer, by the clock
+  FakeClock* clock = nullptr;
   std::map<std::string, int> asked;
   std::vector<std::string> order;
   std::vector<std::string> finished;
@@ -40,6 +42,7 @@ class EndpointSink final : public sinks::Sink {
     ++receivers_.asked[address_];
     receivers_.order.push_back(address_);
     if (cancel_at_send_ != nullptr) *cancel_at_send_ = true;
+    if (receivers_.clock != nullptr) receivers_.clock->now_ms += receivers_.takes_ms[address_];
     return receivers_.says[address_];
   }
   void finish() override { receivers_.finished.push_back(address_); }
@@ -196,9 +199,8 @@ TEST_CASE("an endpoint that asks for a pause gets it") {
   CHECK(setting.send() == Addresses{"a", "b"});
 }
 
-TEST_CASE("what a receiver says to a block is returned as it is, and no other is asked") {
-  for (const SendOutcome outcome :
-       {SendOutcome::SlowDown, SendOutcome::TooLarge, SendOutcome::Refused}) {
+TEST_CASE("a block that two receivers refuse is refused, and neither is set aside for it") {
+  for (const SendOutcome outcome : {SendOutcome::TooLarge, SendOutcome::Refused}) {
     CAPTURE(static_cast<int>(outcome));
     const CollectedLog log;
     Setting setting(three());
@@ -206,16 +208,56 @@ TEST_CASE("what a receiver says to a block is returned as it is, and no other is
       setting.receivers.says[address] = {outcome, "http_4xx", "HTTP 4xx", 7};
     }
     SendResult result;
-    CHECK(setting.send(&result) == Addresses{"a"});
+    CHECK(setting.send(&result) == Addresses{"a", "b"});
     CHECK(result.outcome == outcome);
     CHECK(result.cause == "http_4xx");
     CHECK(result.detail == "HTTP 4xx");
     CHECK(result.retry_after_ms == 7);
-    CHECK(setting.send() == Addresses{"b"});
-    CHECK(setting.send() == Addresses{"c"});
-    CHECK(setting.send() == Addresses{"a"});
+    CHECK(setting.send() == Addresses{"c", "a"});
     CHECK(log.lines().empty());
   }
+}
+
+TEST_CASE("a receiver that alone refuses what another one takes is set aside") {
+  const CollectedLog log;
+  Setting setting(three());
+  setting.receivers.says["a"] = {SendOutcome::Refused, "http_400", "HTTP 400"};
+  SendResult result;
+  CHECK(setting.send(&result) == Addresses{"a", "b"});
+  CHECK(result.outcome == SendOutcome::Accepted);
+  CHECK(setting.send() == Addresses{"c"});
+  CHECK(setting.send() == Addresses{"b"});
+  CHECK(log.lines().size() == 1);
+}
+
+TEST_CASE(
+    "a receiver that asks for less leaves the work to the others; the sender hears of it only "
+    "from all") {
+  Setting setting(three());
+  const SendResult slow_down{SendOutcome::SlowDown, "http_429", "HTTP 429", 60'000};
+  setting.receivers.says["a"] = slow_down;
+  SendResult result;
+  CHECK(setting.send(&result) == Addresses{"a", "b"});
+  CHECK(result.outcome == SendOutcome::Accepted);
+  setting.pass_ms(30'000);
+  CHECK(setting.send() == Addresses{"c"});
+  CHECK(setting.send() == Addresses{"b"});
+  setting.receivers.says["b"] = setting.receivers.says["c"] = slow_down;
+  CHECK(setting.send(&result) == Addresses{"c", "b"});
+  CHECK(result.outcome == SendOutcome::SlowDown);
+  CHECK(result.retry_after_ms == 30'000);  // until the first of them is free
+}
+
+TEST_CASE("an endpoint that hangs takes a tenth of the time at most") {
+  Setting setting({{"proxy", Addresses{"a", "b"}}});
+  setting.receivers.says["a"] = {SendOutcome::Retry, "timeout", "no answer"};
+  setting.receivers.takes_ms["a"] = 20'000;
+  setting.receivers.clock = &setting.clock;
+  CHECK(setting.send() == Addresses{"a", "b"});
+  setting.pass_ms(179'999);
+  CHECK(setting.send() == Addresses{"b"});
+  setting.pass_ms(1);
+  CHECK(setting.send() == Addresses{"a", "b"});
 }
 
 TEST_CASE("when nobody takes a block the trouble that says most is returned, always the same") {

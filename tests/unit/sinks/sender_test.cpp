@@ -356,7 +356,7 @@ TEST_CASE("a receiver that refuses everything from the start is a wrong address:
     bench.wait_for_retries(3);
     const std::size_t asked = bench.receiver.asked_now();
     // It is not asked for every line before it is told what it may be.
-    CHECK(asked <= 41 * (bench.sender->figures().retries + 1));
+    CHECK(asked <= 205 * (bench.sender->figures().retries + 1));
     CHECK(bench.spool.figures().points_quarantined == 0);
     CHECK(bench.spool.figures().points_waiting == 3 * lines);
     CHECK(bench.sender->figures().cause == "http_400_always");
@@ -403,6 +403,48 @@ TEST_CASE("a receiver that takes nothing any more keeps its points, however well
   CHECK(bench.spool.figures().points_delivered == 4);
   CHECK(bench.spool.figures().points_quarantined == 1);
   CHECK(bench.spool.figures().points_waiting == 0);
+}
+
+TEST_CASE("many bad lines that stand together do not make the receiver suspect") {
+  for (const int first_bad : {0, 200, 350}) {
+    CAPTURE(first_bad);
+    Bench bench;
+    bench.receiver.rule = refuse_poison;
+    std::vector<std::string> lines = numbered(0, 400);
+    std::fill(lines.begin() + first_bad, lines.begin() + first_bad + 50, "poison");
+    bench.spool.append(block_of(lines, true));
+    bench.start();
+    bench.drain();
+    CHECK(bench.spool.figures().points_delivered == 350);
+    CHECK(bench.spool.figures().points_quarantined == 50);
+  }
+}
+
+TEST_CASE("several blocks of nothing but bad lines do not keep the good ones waiting") {
+  Bench bench;
+  bench.receiver.rule = refuse_poison;
+  for (int i = 0; i < 3; ++i) {
+    bench.spool.append(
+        block_of(std::vector<std::string>(static_cast<std::size_t>(i) + 2, "poison")));
+  }
+  for (int i = 0; i < 3; ++i) bench.spool.append(block_of({"good " + std::to_string(i)}));
+  bench.clock.now_ms += 120'000;
+  bench.start();
+  bench.drain();
+  CHECK(bench.spool.figures().points_delivered == 3);
+  CHECK(bench.spool.figures().points_quarantined == 9);
+}
+
+TEST_CASE("what is refused stays in the spool when there is no time to write it down") {
+  const support::TempFolder folder;
+  Bench bench(folder.path() + "/never-there/quarantine.txt");
+  bench.receiver.rule = refuse_poison;
+  bench.spool.append(block_of({"good", "poison"}));
+  bench.start();
+  while (bench.quarantine.figures().write_failures < 1) std::this_thread::yield();
+  bench.sender->drain(steady_clock::now());
+  CHECK(bench.spool.figures().points_waiting == 2);
+  CHECK(bench.spool.figures().points_quarantined == 0);
 }
 
 TEST_CASE("fresh blocks go before the backlog, which then follows in its own order") {
