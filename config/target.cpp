@@ -217,6 +217,11 @@ class TargetReader {
     set_http_proxy(sink_,
                    has_own ? own : environment_proxy(urls_, fields_.where(target_key), reading_));
     const bool is_over_http = sink_.kind == SinkKind::ProxyHttp || sink_.kind == SinkKind::Direct;
+    for (const std::string_view key : {"proxyUrl", "tls_config"}) {
+      if (is_over_http || fields_.get(key) == nullptr) continue;
+      warn(key, in_quotes(key) + " has no effect where nothing is sent over HTTP",
+           "remove it, or send over http");
+    }
     if (!is_over_http || !sink_.cloud_services.is_set()) return;
     const auto url = parse_url(sink_.cloud_services.url);
     FEDWAVE_CHECK(url.has_value());

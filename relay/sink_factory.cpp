@@ -95,7 +95,8 @@ sinks::BalancedTarget target_of(const config::Endpoint& endpoint) {
 // ingestion, which is one service whatever its addresses, nor where an HTTP proxy does the looking
 // up.
 bool balances(const config::Sink& sink) {
-  return sink.kind != config::SinkKind::Direct && sink.proxy_url.empty();
+  return sink.kind == config::SinkKind::ProxyTcp ||
+         (sink.kind == config::SinkKind::ProxyHttp && sink.proxy_url.empty());
 }
 
 }  // namespace

@@ -26,7 +26,9 @@ constexpr std::int64_t kWriteTimeoutMs = 20'000;
 SendResult StdoutSink::send(const Block& block) {
   const auto lines = block_lines(block);
   if (!lines) return {SendOutcome::Refused, "unreadable_block", lines.error().message};
-  for (std::string_view rest = *lines; !rest.empty();) {
+  // Of a block that stopped in the middle of a line the whole comes again, on lines of its own.
+  const std::string text = (is_mid_line_ ? "\n" : "") + *lines;
+  for (std::string_view rest = text; !rest.empty();) {
     switch (wait_for_descriptor(STDOUT_FILENO, POLLOUT, kWriteTimeoutMs, cancelled_)) {
       case Waited::Ready:
         break;
@@ -41,7 +43,9 @@ SendResult StdoutSink::send(const Block& block) {
       return retry(
           {ErrorCode::Io, std::string("cannot write to standard output: ") + std::strerror(errno)});
     }
-    if (count > 0) rest.remove_prefix(static_cast<std::size_t>(count));
+    if (count <= 0) continue;
+    is_mid_line_ = rest[static_cast<std::size_t>(count) - 1] != '\n';
+    rest.remove_prefix(static_cast<std::size_t>(count));
   }
   return {};
 }

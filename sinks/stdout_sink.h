@@ -15,6 +15,7 @@ class StdoutSink final : public Sink {
 
  private:
   const std::atomic<bool>* cancelled_;
+  bool is_mid_line_ = false;  // what was written last ends there
 };
 
 }  // namespace fedwave::sinks

@@ -40,14 +40,17 @@ const std::vector<Mistake>& mistakes_of_sinks() {
        "- proxyAddress: http://u:secret@h/\n"
        "- {proxyAddress: 'https://p:1', protocol: tcp}\n"
        "- {proxyAddress: 'p:2', protocol: udp}\n"
-       "- {proxyAddress: 'p:3', protocol: tcp, token: t}\n",
+       "- {proxyAddress: 'p:3', protocol: tcp, token: t}\n"
+       "- {proxyAddress: 'p:4', protocol: tcp, proxyUrl: 'http://x:1', tls_config: {}}\n",
        {"f:3:17: warning: \"proxyAddress\" has no port: 2878 is used; write wavefront-proxy:2878",
        "f:4:17: error: \"proxyAddress\" has a bad port; write a number from 1 to 65535",
        "f:5:17: error: \"proxyAddress\" has several colons; write an IPv6 address in brackets, [::1]:2878",
        "f:6:17: error: \"proxyAddress\" cannot hold credentials, a query or a fragment; write scheme, host, port and path; the token has a key of its own",
        "f:7:43: error: protocol: tcp does not go with a URL in \"proxyAddress\"; write proxyAddress: p:1, or remove \"protocol\"",
        "f:8:35: error: \"protocol\" cannot be \"udp\"; did you mean \"tcp\"?",
-       "f:9:35: warning: a token cannot be sent with protocol: tcp; write protocol: http"}},
+       "f:9:35: warning: a token cannot be sent with protocol: tcp; write protocol: http",
+       "f:10:50: warning: \"proxyUrl\" has no effect where nothing is sent over HTTP; remove it, or send over http",
+       "f:10:76: warning: \"tls_config\" has no effect where nothing is sent over HTTP; remove it, or send over http"}},
       {"direct ingestion",
        "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n"
        "sinks:\n"

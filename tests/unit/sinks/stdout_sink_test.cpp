@@ -2,13 +2,16 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <climits>
 #include <csignal>
 #include <cstdio>
 #include <future>
 #include <string>
+#include <thread>
 
 #include "relay/base/gzip.h"
 
@@ -49,6 +52,10 @@ class StdoutPipe {
       all.append(buffer, static_cast<std::size_t>(got));
     }
     return all;
+  }
+  [[nodiscard]] int bytes_waiting() const {
+    int bytes = 0;
+    return ::ioctl(read_end_, FIONREAD, &bytes) == 0 ? bytes : 0;
   }
   void close_write_end() {
     if (before_ < 0) return;
@@ -114,6 +121,31 @@ TEST_CASE("what standard output does not take is tried again") {
     CHECK(result.outcome == SendOutcome::Retry);
     CHECK(result.cause == row.cause);
   }
+}
+
+TEST_CASE("after a block that stopped in the middle of a line the next one begins a line") {
+  std::atomic<bool> cancelled = false;
+  const std::string large = many_lines();
+  StdoutPipe pipe;
+  StdoutSink sink(&cancelled);
+  auto sending = std::async(std::launch::async, [&] { return sink.send({.bytes = large}); });
+  while (pipe.bytes_waiting() < PIPE_BUF) std::this_thread::yield();
+  cancelled = true;
+  const SendResult first = sending.get();
+  cancelled = false;
+  auto read = std::async(std::launch::async, [&] { return pipe.read_all(); });
+  const SendResult second = sink.send({.bytes = "next\n"});
+  const SendResult third = sink.send({.bytes = "after\n"});
+  pipe.close_write_end();
+  const std::string all = read.get();
+  CHECK(first.outcome == SendOutcome::Retry);
+  CHECK(second.outcome == SendOutcome::Accepted);
+  CHECK(third.outcome == SendOutcome::Accepted);
+  REQUIRE(all.ends_with("\nnext\nafter\n"));
+  // (4096 is no multiple of a line's bytes, so that it stopped in the middle of one.)
+  const std::string written = all.substr(0, all.size() - std::string("next\nafter\n").size());
+  const bool was_mid_line = large.substr(0, written.size()) != written;
+  CHECK(large.starts_with(written.substr(0, written.size() - (was_mid_line ? 1 : 0))));
 }
 
 TEST_CASE("a block that cannot be unpacked is refused by standard output") {
