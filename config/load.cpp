@@ -58,7 +58,7 @@ class ConfigReader {
     fields_.boolean("omitBucketSuffix", defaults.omit_bucket_suffix);
     defaults.convert_histograms = read_experimental();
     read_own_keys();
-    SpoolReader spool(fields_.get("spool"), sink_defaults.spool, problems_);
+    SpoolReader spool(fields_.get("spool"), sink_defaults.spool, reading_);
     sink_defaults.spool = spool.spool();
     read_source_section(fields_.get("sources"), defaults);
     read_sink_section(fields_.get("sinks"), sink_defaults);

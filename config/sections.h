@@ -67,7 +67,7 @@ CloudServices read_cloud_services(const Node& node, Reading& reading);
 // outlive it.
 class SpoolReader {
  public:
-  SpoolReader(const Node* node, const Spool& defaults, Problems& problems);
+  SpoolReader(const Node* node, const Spool& defaults, Reading& reading);
 
   [[nodiscard]] const Spool& spool() const { return spool_; }
 
@@ -75,7 +75,7 @@ class SpoolReader {
   void warn_without_directory();
 
  private:
-  void read_directory();
+  void read_directory(const Environment& environment);
   void read_max_age();
   void read_sync();
 

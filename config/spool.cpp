@@ -17,9 +17,9 @@ constexpr std::string_view kDiskKeys[] = {"bytes", "sync", "syncInterval"};
 
 }  // namespace
 
-SpoolReader::SpoolReader(const Node* node, const Spool& defaults, Problems& problems)
-    : fields_(node, "spool", problems), problems_(problems), spool_(defaults) {
-  read_directory();
+SpoolReader::SpoolReader(const Node* node, const Spool& defaults, Reading& reading)
+    : fields_(node, "spool", reading.problems), problems_(reading.problems), spool_(defaults) {
+  read_directory(reading.environment);
   fields_.bytes("bytes", spool_.bytes, kDiskBytesMin, kMebibyte << 30);
   // A block of lines is up to 1 MiB, and less than one block is no queue.
   fields_.bytes("memoryBytes", spool_.memory_bytes, kMebibyte, kMebibyte << 20);
@@ -37,14 +37,13 @@ void SpoolReader::warn_without_directory() {
   }
 }
 
-void SpoolReader::read_directory() {
+void SpoolReader::read_directory(const Environment& environment) {
+  if (!fields_.text("directory", spool_.directory)) return;
+  const Position where = fields_.where("directory");
+  if (!expand_environment(spool_.directory, where, environment, problems_)) return;
   // An empty one is how a sink stays in memory where the file has a directory for all.
-  if (!fields_.text("directory", spool_.directory) || spool_.directory.empty() ||
-      spool_.directory.front() == '/') {
-    return;
-  }
-  problems_.error(fields_.where("directory"),
-                  "\"directory\" is not an absolute path: " + in_quotes(spool_.directory),
+  if (spool_.directory.empty() || spool_.directory.front() == '/') return;
+  problems_.error(where, "\"directory\" is not an absolute path: " + in_quotes(spool_.directory),
                   "write for example /var/spool/fedwave");
 }
 

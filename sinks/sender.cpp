@@ -14,6 +14,7 @@ using std::chrono::milliseconds;
 
 constexpr std::int64_t kIdleWaitMs = 250;
 constexpr int kFailuresInDrainMax = 3;
+constexpr std::chrono::seconds kDrainInTrouble{3};
 constexpr std::int64_t kDrainPauseMs = 500;  // between attempts when the time is short
 
 // A refused block is halved down to its bad lines: some 2·log2(points) requests for each of them,
@@ -101,6 +102,10 @@ void Sender::drain(std::chrono::steady_clock::time_point deadline) {
     std::unique_lock lock(mutex_);
     draining_ = true;
     wake_.notify_all();
+    // One that hangs need not be waited for either when nothing is lost by ending now.
+    if (!figures_.cause.empty() && spool_.keeps_all()) {
+      deadline = std::min(deadline, std::chrono::steady_clock::now() + kDrainInTrouble);
+    }
     wake_.wait_until(lock, deadline, [this] { return ended_; });
   }
   cancelled_ = true;
@@ -280,6 +285,7 @@ void Sender::note_trouble(const SendResult& result) {
     base::log(level, "cannot deliver; the points wait and are tried again",
               {{"sink", name_}, {"error", result.detail}});
   } else if (news == Trouble::News::Lasts) {
+    const SpoolFigures spool = spool_.figures();
     base::log(level,
               result.outcome == SendOutcome::SlowDown
                   ? "the sink still asks for less than there is; the points wait"
@@ -287,7 +293,8 @@ void Sender::note_trouble(const SendResult& result) {
               {{"sink", name_},
                {"error", result.detail},
                {"lasts", base::format_duration_ms(trouble_.lasts_ms() / 1'000 * 1'000)},
-               {"points", spool_.figures().points_waiting}});
+               {"points", spool.points_waiting},
+               {"expired", spool.points_expired()}});
   }
 }
 

@@ -15,7 +15,7 @@
 #include "relay/commands/exit_code.h"
 #include "relay/count_text.h"
 #include "relay/curl_client.h"
-#include "relay/orphaned_spools.h"
+#include "relay/spool_directories.h"
 #include "relay/stop_signal.h"
 #include "relay/version.h"
 
@@ -67,7 +67,8 @@ void log_sink(const SinkFigures& sink) {
              {"expired", spool.points_expired()},
              {"expired_by", expired_text(spool)},
              {"waiting", spool.points_waiting},
-             {"oldest_waiting_ms", spool.oldest_waiting_ms},
+             {"oldest_waiting",
+              spool.oldest_waiting_ms == 0 ? "" : base::utc_text(spool.oldest_waiting_ms)},
              {"requests", sink.sender.requests},
              {"retries", sink.sender.retries},
              {"retries_by", causes_text(sink.sender.retries_by_cause)}});
@@ -85,7 +86,15 @@ std::optional<config::Config> load_and_log(const std::string& file) {
 }
 
 // Beside everything else: a folder may be large, and its disk slow.
-void log_orphaned_spools(const config::Config& config) {
+void look_over_directories(const config::Config& config) {
+  for (const TightDirectory& tight : tight_directories(config)) {
+    base::log(base::LogLevel::Warn,
+              "the disk has less room than the spools in the directory may take: write a smaller "
+              "spool.bytes, or give it a larger disk",
+              {{"directory", tight.directory},
+               {"spool_bytes", tight.bytes_wanted},
+               {"bytes_there", tight.bytes_there}});
+  }
   for (const OrphanedSpool& spool : orphaned_spools(config)) {
     base::log(
         base::LogLevel::Warn,
@@ -137,7 +146,7 @@ int run_command(const RunOptions& options) {
              {"sources", config->sources.size()},
              {"sinks", config->sinks.size()}});
   Pipeline pipeline(*config, base::system_clock(), make_curl_client);
-  std::thread orphans(log_orphaned_spools, std::cref(*config));
+  std::thread look_over(look_over_directories, std::cref(*config));
   for (;;) {
     const auto signal = signals.wait_for(kForeverMs);
     if (!signal) continue;
@@ -149,7 +158,7 @@ int run_command(const RunOptions& options) {
             {{"at_most_ms", config->shutdown_grace_ms}});
   const LastResort last_resort(pipeline, config->shutdown_grace_ms + kPatienceMs);
   pipeline.stop(config->shutdown_grace_ms);
-  orphans.join();
+  look_over.join();
   log_figures(pipeline.figures());
   return kExitOk;
 }

@@ -264,6 +264,7 @@ Expected<std::uint64_t> DiskStore::append(std::shared_ptr<const Block> block) {
     }
     end_segment();
     skip_number();
+    bytes_refused_ = record_bytes + kSegmentHeaderBytes;
     return written.error();
   }
   return next_sequence_++;
@@ -500,7 +501,11 @@ Waiting DiskStore::waiting() const {
 Expected<void> DiskStore::probe() {
   auto file = folder_.open(kProbeName, OpenMode::ReadWrite);
   if (!file) return std::move(file).error();
-  const auto written = (*file)->write_at(0, std::string(kProbeBytes, '\0'));
+  // Within the bound, whatever it is.
+  const std::uint64_t room =
+      kProbeBytes + bytes_for_segments() - std::min(bytes_for_segments(), bytes_);
+  const std::uint64_t bytes = std::min(room, std::max(kProbeBytes, bytes_refused_));
+  const auto written = (*file)->write_at(0, std::string(bytes, '\0'));
   const auto removed = folder_.remove(kProbeName);
   return written ? removed : written;
 }

@@ -60,7 +60,8 @@ class DiskStore final : public BlockStore {
   Dropped take_dropped() override;
   [[nodiscard]] Waiting waiting() const override;
 
-  // Whether there is room, after there was none: writes a small file and removes it.
+  // Whether there is room, after there was none: writes a file of the size of the block that did
+  // not fit, and removes it.
   base::Expected<void> probe();
 
   // Files with blocks that may not be on the disk yet, to be synced outside the owner's lock.
@@ -138,6 +139,7 @@ class DiskStore final : public BlockStore {
   std::optional<Held> held_;
   Dropped dropped_;
   Recovery recovery_;
+  std::uint64_t bytes_refused_ = 0;  // of the last record that could not be written
 };
 
 }  // namespace fedwave::sinks

@@ -16,6 +16,7 @@ constexpr std::int64_t kOpenPatienceMs = 2'000;
 constexpr std::int64_t kKeeperTickMs = 1'000;
 constexpr std::int64_t kOpenPauseMaxMs = 60'000;
 constexpr std::int64_t kSyncReminderMs = 60'000;
+constexpr std::int64_t kDroppedReminderMs = 300'000;
 constexpr std::size_t kFreshBytesMax = std::size_t{8} << 20;
 
 }  // namespace
@@ -167,7 +168,8 @@ void Spool::settle(std::uint32_t delivered, std::uint32_t quarantined) {
   in_hand_->store->settle(in_hand_->sequence);
   release_locked();
   disk_from_ = memory_from_ = 0;
-  if (waiting_locked().blocks == 0) is_full_ = is_old_ = false;
+  // Empty in between: the next time is news again.
+  if (waiting_locked().blocks == 0) full_told_not_before_ms_ = old_told_not_before_ms_ = 0;
 }
 
 void Spool::put_back() {
@@ -190,16 +192,20 @@ void Spool::count_dropped_locked(BlockStore& store) {
   figures_.points_expired_damaged += dropped.damaged;
   damaged_untold_ += dropped.damaged;
   if (!dropped.damage.empty()) damage_ = std::move(dropped.damage);
-  if (dropped.for_room > 0 && !std::exchange(is_full_, true)) {
+  const std::int64_t now_ms = clock_.steady_ms();
+  if (dropped.for_room > 0 && now_ms >= full_told_not_before_ms_) {
+    full_told_not_before_ms_ = now_ms + kDroppedReminderMs;
     base::log(LogLevel::Error,
               "the spool is full: the oldest points are dropped until the sink takes them again",
               {{"sink", options_.name},
+               {"expired", figures_.points_expired_full},
                {"spool_bytes",
                 &store == &memory_ ? options_.memory_bytes_max : options_.disk_bytes_max}});
   }
-  if (dropped.for_age > 0 && !std::exchange(is_old_, true)) {
+  if (dropped.for_age > 0 && now_ms >= old_told_not_before_ms_) {
+    old_told_not_before_ms_ = now_ms + kDroppedReminderMs;
     base::log(LogLevel::Warn, "points that were too old were dropped",
-              {{"sink", options_.name}, {"points", dropped.for_age}});
+              {{"sink", options_.name}, {"expired", figures_.points_expired_old}});
   }
 }
 

@@ -169,8 +169,8 @@ class Spool final : public BlockOutput {
   std::int64_t backlog_not_before_ms_ = 0;  // steady time
   std::uint64_t points_to_find_ = 0;        // in files of a folder that is being opened anew
   bool has_spooled_ = false;
-  bool is_full_ = false;                      // since the last time that it was empty
-  bool is_old_ = false;                       // likewise: blocks were dropped for their age
+  std::int64_t full_told_not_before_ms_ = 0;  // steady time
+  std::int64_t old_told_not_before_ms_ = 0;   // likewise
   std::int64_t sync_told_not_before_ms_ = 0;  // steady time
   std::uint64_t damaged_untold_ = 0;
   std::string damage_;

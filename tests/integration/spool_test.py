@@ -103,6 +103,15 @@ class EndOfTheProcessTest(SpoolCase):
         self.stop_well(relay)
         self.assertGreater(self.figures(relay)["waiting"], 0)
 
+    def test_sigterm_does_not_wait_for_a_sink_that_hangs_either(self):
+        hanging = self.web_server({"/report": web.nothing}, self.port)
+        relay = self.start(self.sink(", requestTimeout: 1s"), interval="100ms",
+                           top=("shutdownGrace: 10m",))
+        self.wait_for_event(relay, "cannot deliver; the points wait and are tried again")
+        self.assertTrue(hanging.requests("/report"))
+        self.stop_well(relay)
+        self.assertEqual(self.figures(relay)["expired"], 0)
+
     def test_sigterm_delivers_to_a_sink_that_is_there(self):
         lines = self.receive()
         relay = self.start(interval="50ms")
@@ -200,6 +209,9 @@ class TroubleWithTheDiskTest(SpoolCase):
             self.skipTest(f"no mount here: {done.stderr}")
         self.addCleanup(subprocess.run, ["umount", "-l", self.directory], check=False)
         relay = self.start(interval="100ms")
+        tight = "the disk has less room than the spools in the directory may take: write a smaller " \
+                "spool.bytes, or give it a larger disk"
+        self.assertEqual(self.wait_for_event(relay, tight)["spool_bytes"], 1 << 30)
         self.wait_for_event(relay, "spooled")
         filler = os.path.join(self.directory, "filler")
         with open(filler, "wb", buffering=0) as file, contextlib.suppress(OSError):

@@ -339,6 +339,14 @@ TEST_CASE("the credentials of the environment's HTTP proxy are taken out of its 
   CHECK(sink.cloud_services.proxy_password.value == "pa:ss");
 }
 
+TEST_CASE("a spool's directory may have the name of the pod in it") {
+  const LoadResult loaded = fedwave::config::load_text(
+      "f", loading::in_file("spool: {directory: '/var/spool/${POD_NAME}'}\n"),
+      loading::environment({{"POD_NAME", "collector-7"}}));
+  REQUIRE(loaded.config.has_value());
+  CHECK(loaded.config->sinks[0].spool.directory == "/var/spool/collector-7");
+}
+
 TEST_CASE("a proxy of the environment that cannot be used is a warning without its content") {
   struct Row {
     std::string fields;

@@ -592,7 +592,7 @@ TEST_CASE("trouble is told when it begins, after five minutes again, and when it
                     "cannot deliver; the points wait and are tried again sink=test "
                     "error=who are you",
                     "still cannot deliver; the points wait and are tried again sink=test "
-                    "error=who are you lasts=5m points=7",
+                    "error=who are you lasts=5m points=7 expired=0",
                     "delivering again sink=test after=5m"});
 }
 
