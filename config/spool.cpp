@@ -1,4 +1,6 @@
 // Reads `spool`.
+#include <filesystem>
+
 #include "config/sections.h"
 #include "relay/base/duration.h"
 
@@ -42,7 +44,13 @@ void SpoolReader::read_directory(const Environment& environment) {
   const Position where = fields_.where("directory");
   if (!expand_environment(spool_.directory, where, environment, problems_)) return;
   // An empty one is how a sink stays in memory where the file has a directory for all.
-  if (spool_.directory.empty() || spool_.directory.front() == '/') return;
+  if (spool_.directory.empty()) return;
+  if (spool_.directory.front() == '/') {
+    // One spelling for one place: it is compared with others, and with what is found there.
+    spool_.directory = std::filesystem::path(spool_.directory).lexically_normal();
+    if (spool_.directory.size() > 1 && spool_.directory.back() == '/') spool_.directory.pop_back();
+    return;
+  }
   problems_.error(where, "\"directory\" is not an absolute path: " + in_quotes(spool_.directory),
                   "write for example /var/spool/fedwave");
 }

@@ -360,8 +360,7 @@ PipelineFigures Pipeline::figures() const {
   }
   // These have locks of their own, which a slow disk may hold for a while.
   for (const auto& line : impl_->sinks) {
-    figures.sinks.push_back(
-        {line->name, line->spool->figures(), line->sender->figures(), line->quarantine->figures()});
+    figures.sinks.push_back({line->name, line->spool->figures(), line->sender->figures()});
   }
   return figures;
 }

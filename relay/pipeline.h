@@ -43,7 +43,6 @@ struct SinkFigures {
   std::string name;
   sinks::SpoolFigures spool;
   sinks::SenderFigures sender;
-  sinks::QuarantineFigures quarantine;
 };
 
 struct PipelineFigures {

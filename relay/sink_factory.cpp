@@ -103,8 +103,7 @@ bool balances(const config::Sink& sink) {
 
 std::string spool_folder(const config::Sink& sink) {
   if (sink.spool.directory.empty()) return {};
-  return std::filesystem::path(sink.spool.directory).lexically_normal() /
-         sinks::folder_name(sink.name);
+  return std::filesystem::path(sink.spool.directory) / sinks::folder_name(sink.name);
 }
 
 sinks::SpoolOptions spool_options(const config::Sink& sink) {

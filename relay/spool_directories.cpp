@@ -48,7 +48,7 @@ std::vector<OrphanedSpool> orphaned_spools(const config::Config& config) {
   std::set<std::string> in_use;
   for (const config::Sink& sink : config.sinks) {
     if (sink.spool.directory.empty()) continue;
-    directories.insert(std::filesystem::path(sink.spool.directory).lexically_normal());
+    directories.insert(sink.spool.directory);
     in_use.insert(spool_folder(sink));
   }
   std::vector<OrphanedSpool> orphans;

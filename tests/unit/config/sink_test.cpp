@@ -347,6 +347,16 @@ TEST_CASE("a spool's directory may have the name of the pod in it") {
   CHECK(loaded.config->sinks[0].spool.directory == "/var/spool/collector-7");
 }
 
+TEST_CASE("a spool's directory has one spelling") {
+  for (const std::string written :
+       {"/var/spool", "/var/spool/", "/var//spool/.", "/var/x/../spool"}) {
+    CAPTURE(written);
+    const LoadResult loaded = load(loading::in_file("spool: {directory: " + written + "}\n"));
+    REQUIRE(loaded.config.has_value());
+    CHECK(loaded.config->sinks[0].spool.directory == "/var/spool");
+  }
+}
+
 TEST_CASE("a proxy of the environment that cannot be used is a warning without its content") {
   struct Row {
     std::string fields;
