@@ -1,8 +1,9 @@
 #include "parsers/text_parser.h"
 
-#include <charconv>
-#include <system_error>
+#include <utility>
 
+#include "parsers/newlines.h"
+#include "parsers/sample_cut.h"
 #include "parsers/scan.h"
 #include "parsers/series_reader.h"
 
@@ -13,50 +14,14 @@ constexpr std::size_t kExcerptBytesMax = 200;
 // How many lines one sample may span by raw newlines in its label values. Bounds the work that a
 // stray quote can cause.
 constexpr std::size_t kHeldLinesMax = 8;
+// What offsets of 32 bits reach.
+constexpr std::size_t kFeedBytesMax = std::size_t{1} << 30;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
-bool parse_timestamp(std::string_view digits, std::int64_t& timestamp_ms) {
-  if (digits.empty() || !is_digit(digits[0])) return false;  // from_chars would take a minus
-  const char* end = digits.data() + digits.size();
-  const auto read = std::from_chars(digits.data(), end, timestamp_ms);
-  return read.ec == std::errc{} && read.ptr == end;
-}
-
-// A token is walked over backwards up to what can stand before a value: a blank or the end of the
-// labels.
-std::size_t token_start(std::string_view text) {
-  std::size_t at = text.size();
-  while (at > 0 && !is_blank(text[at - 1]) && text[at - 1] != '}') --at;
-  return at;
-}
-
-// Cuts `name{labels} value [timestamp]`, trimmed at both ends, from its end: neither value nor
-// timestamp holds a blank or a brace, so the labels need not be read. For a line that is well
-// formed this is the cut that the forward parse makes; for any other it fails, or it hands out a
-// series or a value that parse_series or parse_value refuses. Hence a series that was accepted
-// once can be trusted by its bytes.
-bool cut_backwards(std::string_view text, SampleLineView& sample) {
-  const std::size_t last_start = token_start(text);
-  const std::string_view last = text.substr(last_start);
-  if (last.empty()) return false;  // nothing after the labels
-  const std::string_view before = without_trailing_blanks(text.substr(0, last_start));
-  if (before.empty()) return false;
-  sample.has_timestamp = false;
-  if (before.back() == '}') {
-    sample.series = before;
-    sample.value = last;
-    return true;
-  }
-  const std::size_t value_start = token_start(before);
-  if (value_start == 0) {  // name value
-    sample.series = before;
-    sample.value = last;
-    return true;
-  }
-  sample.value = before.substr(value_start);
-  sample.series = without_trailing_blanks(before.substr(0, value_start));
-  sample.has_timestamp = true;
-  return parse_timestamp(last, sample.timestamp_ms);
+// Whether a line may go into a batch: not a comment, no quoted name, no blank at either end.
+bool is_bare(std::string_view line) {
+  return !line.empty() && (is_letter(line.front()) || line.front() == '_' || line.front() == ':') &&
+         !is_blank(line.back());
 }
 
 std::string_view take_token(std::string_view& text) {
@@ -107,25 +72,76 @@ TextPage::TextPage(SampleHandler& handler, std::size_t line_bytes_max)
     : handler_(handler), line_bytes_max_(line_bytes_max) {}
 
 void TextPage::feed(std::string_view chunk) {
+  for (; chunk.size() > kFeedBytesMax; chunk.remove_prefix(kFeedBytesMax)) {
+    feed(chunk.substr(0, kFeedBytesMax));
+  }
+  if (is_skipping_ || !carry_.empty()) chunk = finish_carried_line(chunk);
+  std::array<std::uint32_t, SampleHandler::kSamplesMax> newlines;
   while (!chunk.empty()) {
-    const std::size_t newline = chunk.find('\n');
-    const std::string_view part = chunk.substr(0, newline);
-    if (newline == std::string_view::npos) {
-      keep_tail(part);
+    const std::size_t found = find_newlines(chunk, newlines);
+    std::size_t start = 0;
+    for (std::size_t i = 0; i < found; ++i) {
+      take_whole_line(chunk.substr(start, newlines[i] - start));
+      start = newlines[i] + std::size_t{1};
+    }
+    chunk.remove_prefix(start);
+    if (found < newlines.size()) {
+      hand_over_batch();
+      keep_tail(chunk);
       return;
     }
-    chunk.remove_prefix(newline + 1);
-    if (is_skipping_) {
-      is_skipping_ = false;
-    } else if (carry_.size() + part.size() > line_bytes_max_) {
-      skip_line_of(part);
-    } else if (carry_.empty()) {
-      take_line(part, ++line_number_);
-    } else {
-      carry_ += part;
-      take_line(carry_, ++line_number_);
-      carry_.clear();
+  }
+  hand_over_batch();
+}
+
+// The line of which carry_ is the beginning, or which is being skipped; returns what follows it.
+std::string_view TextPage::finish_carried_line(std::string_view chunk) {
+  const std::size_t newline = chunk.find('\n');
+  const std::string_view part = chunk.substr(0, newline);
+  if (newline == std::string_view::npos) {
+    keep_tail(part);
+    return {};
+  }
+  if (is_skipping_) {
+    is_skipping_ = false;
+  } else if (carry_.size() + part.size() > line_bytes_max_) {
+    skip_line_of(part);
+  } else {
+    carry_ += part;
+    take_line(carry_, ++line_number_);
+    carry_.clear();
+  }
+  return chunk.substr(newline + 1);
+}
+
+// Into the batch, if it looks like what nearly all lines are.
+void TextPage::take_whole_line(std::string_view line) {
+  SampleLineView& sample = batch_[batch_size_];
+  sample.kind = SampleKind::Untyped;
+  const bool is_too_long = line.size() > line_bytes_max_;
+  if (held_lines_ > 0 || is_too_long || !is_bare(line) || !cut_sample(line, sample)) {
+    hand_over_batch();
+    if (is_too_long) return skip_line_of(line);
+    return take_line(line, ++line_number_);
+  }
+  ++line_number_;
+  batch_lines_[batch_size_] = line;
+  if (++batch_size_ == batch_.size()) hand_over_batch();
+}
+
+void TextPage::hand_over_batch() {
+  const std::size_t size = std::exchange(batch_size_, 0);
+  const std::uint64_t first_number = line_number_ - size + 1;
+  for (std::size_t i = 0; !families_.empty() && i < size; ++i) {
+    static_cast<void>(set_kind(batch_[i]));  // their names are bare
+  }
+  const std::span<const SampleLineView> samples(batch_.data(), size);
+  for (std::size_t taken = 0; taken < size; ++taken) {
+    Malformed reason = Malformed::None;
+    if (held_lines_ == 0) {
+      taken += handler_.on_samples(samples.subspan(taken), first_number + taken, reason);
     }
+    if (taken < size) take_line(batch_lines_[taken], first_number + taken);
   }
 }
 
@@ -186,29 +202,41 @@ bool TextPage::read_line(std::string_view line, std::uint64_t number) {
 
 Malformed TextPage::read_sample(std::string_view text, std::uint64_t number) {
   SampleLineView sample;
-  if (!cut_backwards(text, sample)) {
-    const Malformed reason = cut_forwards(text, sample);
-    if (reason != Malformed::None) return reason;
+  Malformed refusal = Malformed::MissingValue;
+  if (cut_sample(text, sample)) {
+    refusal = hand_over(sample, number);
+    if (refusal == Malformed::None) return refusal;
   }
-  const Malformed refusal = hand_over(sample, number);
-  if (refusal == Malformed::None) return refusal;
   // The handler saw parts that may have been cut wrongly; the forward parse knows what is wrong
-  // with the line. Where it finds nothing the refusal is the handler's own.
-  const Malformed reason = cut_forwards(text, sample);
-  return reason != Malformed::None ? reason : refusal;
+  // with the line, or how it is to be cut. Where it cuts alike the refusal is the handler's own.
+  SampleLineView forwards;
+  const Malformed reason = cut_forwards(text, forwards);
+  if (reason != Malformed::None) return reason;
+  const bool is_same = forwards.series.data() == sample.series.data() &&
+                       forwards.series.size() == sample.series.size() &&
+                       forwards.value.data() == sample.value.data() &&
+                       forwards.value.size() == sample.value.size();
+  return is_same ? refusal : hand_over(forwards, number);
 }
 
 Malformed TextPage::hand_over(SampleLineView& sample, std::uint64_t number) {
   if (!families_.empty()) {
-    std::string_view name = sample.series.substr(0, metric_name_length(sample.series));
-    if (name.empty()) {
-      const Malformed reason = parse_series(sample.series, series_);
-      if (reason != Malformed::None) return reason;
-      name = series_.name;
-    }
-    sample.kind = families_.kind_of(name, sample.series);
+    if (const Malformed reason = set_kind(sample); reason != Malformed::None) return reason;
   }
-  return handler_.on_sample(sample, number);
+  Malformed reason = Malformed::None;
+  static_cast<void>(handler_.on_samples({&sample, 1}, number, reason));
+  return reason;
+}
+
+Malformed TextPage::set_kind(SampleLineView& sample) {
+  std::string_view name = sample.series.substr(0, metric_name_length(sample.series));
+  if (name.empty()) {
+    const Malformed reason = parse_series(sample.series, series_);
+    if (reason != Malformed::None) return reason;
+    name = series_.name;
+  }
+  sample.kind = families_.kind_of(name, sample.series);
+  return Malformed::None;
 }
 
 Malformed TextPage::read_comment(std::string_view text) {

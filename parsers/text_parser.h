@@ -1,6 +1,7 @@
 // The Prometheus text format 0.0.4, cut for speed: a page is fed in chunks of any size, every
 // sample line is cut from its end backwards into series, value and timestamp, and only a series
-// that the receiver does not know yet is parsed into name and labels. A malformed line harms itself
+// that the receiver does not know yet is parsed into name and labels. Samples are handed over by
+// the batch, so that the receiver can look up many series at once. A malformed line harms itself
 // alone.
 //
 // TextPage owns nothing but its carry-over; one thread. Views handed out are good until the handler
@@ -8,8 +9,10 @@
 // tests/unit/parsers/text_parser_test.cpp for the table), with leading blanks stripped.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -67,11 +70,30 @@ Malformed parse_value(std::string_view text, double& value);
 class SampleHandler {
  public:
   virtual ~SampleHandler() = default;
-  // Returns None, or why the line is malformed (from parse_series or parse_value; the page counts
-  // it and goes on). UnterminatedString makes the page try again with the next line appended,
+  static constexpr std::size_t kSamplesMax = 64;
+  // Up to kSamplesMax samples of consecutive lines, of which `line_number` is the first. Returns
+  // how many it took: fewer than all when the next one is malformed, for `reason` (from
+  // parse_series or parse_value), of which nothing may have been taken; it will be offered once
+  // more, alone. UnterminatedString then makes the page try again with the next line appended,
   // because a label value may contain a raw newline.
-  virtual Malformed on_sample(const SampleLineView& sample, std::uint64_t line_number) = 0;
+  virtual std::size_t on_samples(std::span<const SampleLineView> samples, std::uint64_t line_number,
+                                 Malformed& reason) = 0;
   virtual void on_malformed(std::uint64_t line_number, Malformed reason, std::string_view line) = 0;
+};
+
+// For those who gain nothing by a batch.
+class SingleSampleHandler : public SampleHandler {
+ public:
+  std::size_t on_samples(std::span<const SampleLineView> samples, std::uint64_t line_number,
+                         Malformed& reason) final {
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      reason = on_sample(samples[i], line_number + i);
+      if (reason != Malformed::None) return i;
+    }
+    return samples.size();
+  }
+  // None, or why the line is malformed.
+  virtual Malformed on_sample(const SampleLineView& sample, std::uint64_t line_number) = 0;
 };
 
 class TextPage {
@@ -90,12 +112,16 @@ class TextPage {
   [[nodiscard]] bool line_limit_exceeded() const { return line_limit_exceeded_; }
 
  private:
+  std::string_view finish_carried_line(std::string_view chunk);
+  void take_whole_line(std::string_view line);
+  void hand_over_batch();
   void keep_tail(std::string_view part);
   void skip_line_of(std::string_view last_part);
   void take_line(std::string_view line, std::uint64_t number);
   [[nodiscard]] bool read_line(std::string_view line, std::uint64_t number);
   [[nodiscard]] Malformed read_sample(std::string_view text, std::uint64_t number);
   [[nodiscard]] Malformed hand_over(SampleLineView& sample, std::uint64_t number);
+  [[nodiscard]] Malformed set_kind(SampleLineView& sample);
   [[nodiscard]] Malformed read_comment(std::string_view text);
   [[nodiscard]] Malformed cut_forwards(std::string_view text, SampleLineView& sample);
   void refuse(std::string_view line, std::uint64_t number, Malformed reason);
@@ -112,6 +138,11 @@ class TextPage {
   bool line_limit_exceeded_ = false;
   bool is_skipping_ = false;  // within a line that is too long
   std::string carry_;         // the beginning of a line whose end has not arrived
+
+  // Cut and not handed over yet; the last batch_size_ lines that were counted.
+  std::array<SampleLineView, SampleHandler::kSamplesMax> batch_;
+  std::array<std::string_view, SampleHandler::kSamplesMax> batch_lines_;
+  std::size_t batch_size_ = 0;
 
   // Whole lines, joined by newlines, of which the first leaves a quoted string open: they are one
   // sample if the string ends in time, else lines of their own.

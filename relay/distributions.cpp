@@ -1,6 +1,7 @@
 #include "relay/distributions.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace fedwave::relay {
 namespace {
@@ -19,8 +20,9 @@ void keep_first_of_each_bound(std::vector<sinks::Bucket>& buckets) {
 
 }  // namespace
 
-std::uint32_t Distributions::group_of(const SeriesPlan& plan) {
-  if (const auto known = by_key_.find(plan.group); known != by_key_.end()) return known->second;
+std::uint32_t Distributions::group_of(const base::Hash128& key,
+                                      std::vector<DistributionLine> lines) {
+  if (const auto known = by_key_.find(key); known != by_key_.end()) return known->second;
   std::uint32_t number = static_cast<std::uint32_t>(groups_.size());
   if (free_.empty()) {
     groups_.emplace_back();
@@ -29,9 +31,9 @@ std::uint32_t Distributions::group_of(const SeriesPlan& plan) {
     free_.pop_back();
   }
   groups_[number] = std::make_unique<Group>();
-  groups_[number]->key = plan.group;
-  groups_[number]->sinks = plan.sinks;
-  by_key_.emplace(plan.group, number);
+  groups_[number]->key = key;
+  groups_[number]->sinks = std::move(lines);
+  by_key_.emplace(key, number);
   return number;
 }
 
@@ -71,7 +73,7 @@ void Distributions::finish_group(Group& group, std::int64_t now_ms,
       line.clear();
       if (group.sinks[i].verdict != Verdict::Kept) continue;
       if (!sinks::append_distribution(line, now_ms / 1000, std::get<0>(converted),
-                                      group.sinks[i].rendered, &repairs)) {
+                                      group.sinks[i].series, &repairs)) {
         continue;
       }
       writers[i]->append_histogram(line);

@@ -17,10 +17,16 @@
 
 namespace fedwave::relay {
 
+// What a group's lines look like for one sink, or why it gets none.
+struct DistributionLine {
+  Verdict verdict = Verdict::Kept;
+  sinks::RenderedSeries series;
+};
+
 class Distributions {
  public:
-  // The number of the group that `plan` belongs to; made from it when it is new.
-  std::uint32_t group_of(const SeriesPlan& plan);
+  // The number of the group with this key; made when it is new, with a line per sink.
+  std::uint32_t group_of(const base::Hash128& key, std::vector<DistributionLine> lines);
 
   // A part of the group was on the page of this scrape: it stays, even when it had no usable count.
   void touch(std::uint32_t group, std::uint32_t scrape, std::uint32_t age);
@@ -40,7 +46,7 @@ class Distributions {
   };
   struct Group {
     base::Hash128 key;
-    std::vector<SinkPlan> sinks;
+    std::vector<DistributionLine> sinks;
     std::vector<sinks::Bucket> previous;
     std::vector<sinks::Bucket> current;
     std::int64_t previous_ms = 0;  // 0: never seen

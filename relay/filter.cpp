@@ -146,6 +146,7 @@ class ListMatcher {
 
   // The first pattern in the order of the file that matches; null when none does.
   [[nodiscard]] const Pattern* match(std::string_view name) const {
+    if (list_->empty()) return nullptr;
     std::size_t best = std::min({any_, find_index(exact_, name), prefixes_.first(name),
                                  suffixes_.first(name), expressions_.first(name)});
     for (const auto& [part, index] : contained_) {
@@ -222,9 +223,9 @@ class TagMatcher {
   // An empty value is an absent tag: it never reaches the wire.
   [[nodiscard]] TagMatch match(const sinks::PointTags& tags) const {
     for (const auto& [key, list] : keys_) {
-      const auto tag = tags.find(key);
-      if (tag == tags.end() || tag->second.empty()) continue;
-      if (const Pattern* pattern = list.match(tag->second)) return {pattern, key};
+      const sinks::PointTag* tag = tags.find(key);
+      if (tag == nullptr || tag->value.empty()) continue;
+      if (const Pattern* pattern = list.match(tag->value)) return {pattern, key};
     }
     return {};
   }
@@ -267,7 +268,7 @@ Filter::~Filter() = default;
 Filter::Filter(Filter&&) noexcept = default;
 Filter& Filter::operator=(Filter&&) noexcept = default;
 
-FilterDecision Filter::decide(std::string_view name, const sinks::PointTags& tags) const {
+FilterDecision Filter::decide_name(std::string_view name) const {
   FilterDecision kept;
   if (!impl_->allow.empty()) {
     kept.pattern = impl_->allow.match(name);
@@ -276,10 +277,15 @@ FilterDecision Filter::decide(std::string_view name, const sinks::PointTags& tag
   if (const Pattern* pattern = impl_->deny.match(name)) {
     return {FilterVerdict::DenyList, pattern, {}};
   }
+  return kept;
+}
+
+FilterDecision Filter::decide_tags(const sinks::PointTags& tags) const {
+  FilterDecision kept;
   if (!impl_->tag_allow.empty()) {
     const TagMatch allowed = impl_->tag_allow.match(tags);
     if (allowed.pattern == nullptr) return {FilterVerdict::NotInTagAllowList, nullptr, {}};
-    if (kept.pattern == nullptr) kept = {FilterVerdict::Kept, allowed.pattern, allowed.key};
+    kept = {FilterVerdict::Kept, allowed.pattern, allowed.key};
   }
   if (const TagMatch denied = impl_->tag_deny.match(tags); denied.pattern != nullptr) {
     return {FilterVerdict::TagDenyList, denied.pattern, denied.key};
@@ -288,7 +294,8 @@ FilterDecision Filter::decide(std::string_view name, const sinks::PointTags& tag
 }
 
 void Filter::prune(sinks::PointTags& tags) const {
-  std::erase_if(tags, [this](const auto& tag) { return !keeps_tag(tag.first); });
+  if (impl_->tag_include.empty() && impl_->tag_exclude.empty()) return;
+  tags.erase_if([this](const sinks::PointTag& tag) { return !keeps_tag(tag.key); });
 }
 
 bool Filter::keeps_tag(std::string_view key) const {

@@ -11,7 +11,7 @@
 #include <string_view>
 
 #include "config/config.h"
-#include "sinks/point.h"
+#include "sinks/point_tags.h"
 
 namespace fedwave::relay {
 
@@ -26,9 +26,9 @@ enum class FilterVerdict : std::uint8_t {
 
 struct FilterDecision {
   FilterVerdict verdict = FilterVerdict::Kept;
-  // The pattern that decided, the first in the file that matches: of the allow list when kept (of
-  // the tag allow list when there is no other), of the deny list when dropped. Null when no single
-  // pattern did (no list, or nothing matched). Lives as long as the Filter.
+  // The pattern that decided, the first in the file that matches: of the allow list when kept, of
+  // the deny list when dropped. Null when no single pattern did (no list, or nothing matched).
+  // Lives as long as the Filter.
   const config::Pattern* pattern = nullptr;
   // The tag key whose list decided, for the tag lists; empty otherwise.
   std::string_view tag_key;
@@ -42,9 +42,10 @@ class Filter {
   Filter(Filter&&) noexcept;
   Filter& operator=(Filter&&) noexcept;
 
-  // `name` is the dotted name with its prefix. A tag with an empty value is as good as absent.
-  // Thread-safe.
-  [[nodiscard]] FilterDecision decide(std::string_view name, const sinks::PointTags& tags) const;
+  // A point has to pass both, and the name's verdict comes first. `name` is the dotted name with
+  // its prefix; a tag with an empty value is as good as absent. Thread-safe.
+  [[nodiscard]] FilterDecision decide_name(std::string_view name) const;
+  [[nodiscard]] FilterDecision decide_tags(const sinks::PointTags& tags) const;
 
   // Applies tagInclude, tagExclude and the guarantee. Thread-safe.
   void prune(sinks::PointTags& tags) const;

@@ -10,9 +10,6 @@ namespace {
 
 using parsers::SampleKind;
 
-// A proxy takes lines of up to 32768 bytes; value and timestamp want their share.
-constexpr std::size_t kSeriesBytesMax = 32'000;
-
 constexpr const char* kVerdictNames[kVerdictCount] = {
     "kept",
     "source_not_in_allow_list",
@@ -29,7 +26,9 @@ constexpr const char* kVerdictNames[kVerdictCount] = {
     "line_too_long",
 };
 
+// `first`: the first verdict of the stage whose filter said so.
 Verdict filtered(Verdict first, FilterVerdict verdict) {
+  if (verdict == FilterVerdict::Kept) return Verdict::Kept;
   return static_cast<Verdict>(static_cast<int>(first) + static_cast<int>(verdict) - 1);
 }
 
@@ -106,12 +105,11 @@ sinks::LineLimits line_limits(const config::PointLimits& limits) {
           .tag_value_bytes = static_cast<std::size_t>(limits.tag_value_bytes)};
 }
 
-// The parts of one distribution share everything but the bucket's bound.
-base::Hash128 group_key(const std::string& name, const sinks::PointTags& tags) {
-  std::string key = name;
-  for (const auto& [tag, value] : tags)
-    key.append(1, '\0').append(tag).append(1, '\0').append(value);
-  return base::seeded_hash128(key);
+base::Hash128 hash_of(const sinks::PointTags& tags) {
+  std::string text;
+  for (const auto& [key, value] : tags)
+    text.append(key).append(1, '\0').append(value).append(1, '\0');
+  return base::seeded_hash128(text);
 }
 
 }  // namespace
@@ -131,95 +129,121 @@ SeriesStages::SeriesStages(const config::Source& source, const config::Config& c
                       .tags = sink.tags,
                       .prefix = trimmed_dots(sink.prefix),
                       .guaranteed = sink.filters.tag_guarantee,
-                      .keep_first = keep_first(sink),
+                      .priority = sinks::TagPriority(keep_first(sink)),
                       .limits = line_limits(sink.limits)});
   }
 }
 
-sinks::Point SeriesStages::source_point(const parsers::SeriesBuffer& series, SampleKind kind,
-                                        SeriesPlan& plan) const {
-  sinks::Point point;
-  point.source = source_.source;
+bool SeriesStages::may_convert(SampleKind kind) const {
+  return source_.convert_histograms && is_histogram_part(kind);
+}
+
+void SeriesStages::plan_name(std::string_view name, SampleKind kind, bool converts,
+                             NamePlan& plan) const {
+  plan.name = source_.prefix + dotted_name(name, kind, source_.omit_bucket_suffix, converts);
+  plan.part.truncates = kind == SampleKind::SummaryCount || kind == SampleKind::HistogramCount ||
+                        kind == SampleKind::HistogramBucket;
+  plan.part.sinks.assign(sinks_.size(), {});
+  plan.source = filtered(Verdict::SourceNotInAllowList, filter_.decide_name(plan.name).verdict);
+  for (std::size_t i = 0; i < sinks_.size(); ++i) {
+    if (plan.source == Verdict::Kept) {
+      plan.part.sinks[i] = sink_name(sinks_[i], plan.name);
+    } else {
+      plan.part.sinks[i].verdict = plan.source;
+    }
+  }
+}
+
+SinkPart SeriesStages::sink_name(const SinkStage& stage, const std::string& name) const {
+  SinkPart part;
+  part.verdict = filtered(Verdict::SinkNotInAllowList, stage.filter.decide_name(name).verdict);
+  if (part.verdict != Verdict::Kept) return part;
+  auto head = sinks::render_head(stage.prefix + name, stage.limits);
+  if (const auto* rejection = std::get_if<sinks::Rejection>(&head)) {
+    part.verdict = rejected(*rejection);
+  } else {
+    part.text = std::get<std::string>(std::move(head));
+    if (part.text.size() > kSeriesBytesMax) part = {.verdict = Verdict::LineTooLong, .text = {}};
+  }
+  return part;
+}
+
+// A bucket's bound or a quantile is written the way Go prints it; a bucket that becomes part of a
+// distribution gives its bound away.
+void SeriesStages::read_bound(SampleKind kind, LabelsPlan& plan) const {
+  plan.part.converts = may_convert(kind);
+  plan.part.is_bucket = false;
+  if (kind != SampleKind::HistogramBucket && kind != SampleKind::SummaryQuantile) return;
+  const std::string_view key = kind == SampleKind::HistogramBucket ? "le" : "quantile";
+  const sinks::PointTag* tag = plan.tags.find(key);
+  double bound = 0;
+  if (tag == nullptr || parsers::parse_value(tag->value, bound) != parsers::Malformed::None ||
+      std::isnan(bound)) {
+    plan.part.converts = false;
+  } else if (plan.part.converts) {
+    plan.part.is_bucket = true;
+    plan.part.bound = bound;
+    plan.tags.erase(key);
+  } else {
+    plan.bound_text = sinks::format_go_g(bound);
+    plan.tags.set(key, plan.bound_text);
+  }
+}
+
+void SeriesStages::plan_labels(const parsers::SeriesBuffer& series, SampleKind kind,
+                               LabelsPlan& plan) const {
+  plan.tags.clear();
   for (const auto& [key, value] : source_.tags) {
-    if (!value.empty()) point.tags.insert_or_assign(key, value);
+    if (!value.empty()) plan.tags.set(key, value);
   }
-  if (!instance_.empty()) point.tags.insert_or_assign("instance", instance_);
+  if (!instance_.empty()) plan.tags.set("instance", instance_);
   for (const parsers::LabelView& label : series.labels) {
-    if (!label.value.empty())
-      point.tags.insert_or_assign(std::string(label.name), std::string(label.value));
+    if (!label.value.empty()) plan.tags.set(label.name, label.value);
   }
-  plan.truncate = kind == SampleKind::SummaryCount || kind == SampleKind::HistogramCount ||
-                  kind == SampleKind::HistogramBucket;
-  plan.convert = source_.convert_histograms && is_histogram_part(kind);
-  plan.is_bucket = false;
-  if (kind == SampleKind::HistogramBucket || kind == SampleKind::SummaryQuantile) {
-    const auto bound_tag = point.tags.find(kind == SampleKind::HistogramBucket ? "le" : "quantile");
-    double bound = 0;
-    if (bound_tag == point.tags.end() ||
-        parsers::parse_value(bound_tag->second, bound) != parsers::Malformed::None ||
-        std::isnan(bound)) {
-      plan.convert = false;
-    } else if (plan.convert) {
-      plan.is_bucket = true;
-      plan.bucket_bound = bound;
-      point.tags.erase(bound_tag);
-    } else {
-      bound_tag->second = sinks::format_go_g(bound);
-    }
-  }
-  point.name =
-      source_.prefix + dotted_name(series.name, kind, source_.omit_bucket_suffix, plan.convert);
-  return point;
-}
-
-SinkPlan SeriesStages::sink_plan(const SinkStage& stage, sinks::Point point,
-                                 bool is_distribution) const {
-  SinkPlan plan;
-  point.tags.insert_or_assign("cluster", cluster_name_);
-  for (const auto& [key, value] : stage.tags) {
-    if (is_distribution) {
-      point.tags.emplace(key, value);
-    } else {
-      point.tags.insert_or_assign(key, value);
-    }
-  }
-  const FilterDecision decision = stage.filter.decide(point.name, point.tags);
-  if (decision.verdict != FilterVerdict::Kept) {
-    plan.verdict = filtered(Verdict::SinkNotInAllowList, decision.verdict);
-    return plan;
-  }
-  stage.filter.prune(point.tags);
-  const auto node = point.tags.find("nodename");
-  if (node != point.tags.end() && !node->second.empty()) point.source = node->second;
-  point.name.insert(0, stage.prefix);
-  sinks::clean_tags(point.tags, stage.guaranteed, nullptr);
-  auto rendered = sinks::render_series(point, stage.limits, stage.keep_first);
-  if (const auto* refusal = std::get_if<sinks::RenderRejected>(&rendered)) {
-    plan.verdict = rejected(refusal->reason);
-    return plan;
-  }
-  plan.rendered = std::get<sinks::RenderedSeries>(std::move(rendered));
-  if (plan.rendered.head.size() + plan.rendered.tail.size() > kSeriesBytesMax) {
-    plan = {.verdict = Verdict::LineTooLong, .rendered = {}};
-  }
-  return plan;
-}
-
-void SeriesStages::plan(const parsers::SeriesBuffer& series, SampleKind kind,
-                        SeriesPlan& plan) const {
-  sinks::Point point = source_point(series, kind, plan);
-  plan.group = plan.convert ? group_key(point.name, point.tags) : base::Hash128();
-  plan.sinks.assign(sinks_.size(), {});
-  const FilterDecision decision = filter_.decide(point.name, point.tags);
-  if (decision.verdict != FilterVerdict::Kept) {
-    const Verdict verdict = filtered(Verdict::SourceNotInAllowList, decision.verdict);
-    for (SinkPlan& sink : plan.sinks) sink.verdict = verdict;
+  read_bound(kind, plan);
+  if (plan.part.converts) plan.distribution = hash_of(plan.tags);
+  plan.part.sinks.assign(sinks_.size(), {});
+  const Verdict verdict =
+      filtered(Verdict::SourceNotInAllowList, filter_.decide_tags(plan.tags).verdict);
+  if (verdict != Verdict::Kept) {
+    for (SinkPart& sink : plan.part.sinks) sink.verdict = verdict;
     return;
   }
-  filter_.prune(point.tags);
+  filter_.prune(plan.tags);
   for (std::size_t i = 0; i < sinks_.size(); ++i) {
-    plan.sinks[i] = sink_plan(sinks_[i], point, plan.convert);
+    plan.sink_tags = plan.tags;
+    plan.part.sinks[i] = sink_labels(sinks_[i], plan.part.converts, plan.sink_tags);
   }
+}
+
+SinkPart SeriesStages::sink_labels(const SinkStage& stage, bool is_distribution,
+                                   sinks::PointTags& tags) const {
+  tags.set("cluster", cluster_name_);
+  for (const auto& [key, value] : stage.tags) {
+    if (is_distribution) {
+      tags.add(key, value);
+    } else {
+      tags.set(key, value);
+    }
+  }
+  SinkPart part;
+  part.verdict = filtered(Verdict::SinkNotInAllowList, stage.filter.decide_tags(tags).verdict);
+  if (part.verdict != Verdict::Kept) return part;
+  stage.filter.prune(tags);
+  const sinks::PointTag* node = tags.find("nodename");
+  const std::string_view source =
+      node != nullptr && !node->value.empty() ? node->value : std::string_view(source_.source);
+  sinks::clean_tags(tags, stage.guaranteed, nullptr);
+  auto rendered = sinks::render_tail(source, tags, stage.limits, stage.priority);
+  if (const auto* rejection = std::get_if<sinks::Rejection>(&rendered)) {
+    part.verdict = rejected(*rejection);
+    return part;
+  }
+  auto& tail = std::get<sinks::RenderedTail>(rendered);
+  if (tail.text.size() > kSeriesBytesMax) return {.verdict = Verdict::LineTooLong, .text = {}};
+  part.text = std::move(tail.text);
+  part.repairs = tail.repairs;
+  return part;
 }
 
 }  // namespace fedwave::relay

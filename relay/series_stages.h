@@ -1,11 +1,14 @@
 // What becomes of one new series, stage by stage: naming, the source's filter and tags, then sink
 // by sink the sink's tags, filter, cleaning and rendering. This is the cold path: the series table
-// asks it once per series and remembers the answer. One per target, immutable after construction.
+// asks it once and remembers the answer. What the name decides and what the labels decide are
+// planned apart, because neither depends on the other and each comes back with other partners. One
+// per target, immutable after construction.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/config.h"
@@ -14,13 +17,13 @@
 #include "relay/base/hash.h"
 #include "relay/filter.h"
 #include "sinks/clean_tags.h"
-#include "sinks/point.h"
+#include "sinks/point_tags.h"
 #include "sinks/wavefront_line.h"
 
 namespace fedwave::relay {
 
-// What was decided about a series for one sink. The filters' verdicts follow FilterVerdict's order,
-// the rejections Rejection's.
+// What was decided about a series for one sink, in the order of evaluation. The filters' verdicts
+// follow FilterVerdict's order.
 enum class Verdict : std::uint8_t {
   Kept,
   SourceNotInAllowList,
@@ -42,26 +45,61 @@ inline bool is_filtered(Verdict v) {
   return v >= Verdict::SourceNotInAllowList && v <= Verdict::SinkTagDenyList;
 }
 
-struct SinkPlan {
+// Of what the name and the labels say, the verdict that comes first in the order of evaluation.
+inline Verdict first_verdict(Verdict name, Verdict labels) {
+  if (name == Verdict::Kept) return labels;
+  if (labels == Verdict::Kept) return name;
+  return name < labels ? name : labels;
+}
+
+// What is decided about a name or a label block, and its part of the rendered line, for each sink.
+struct SinkPart {
   Verdict verdict = Verdict::Kept;
-  sinks::RenderedSeries rendered;  // when kept
+  std::string text;  // when kept: the line before the value, or after the timestamp
+  sinks::RepairCounts repairs{};
+};
+struct PartPlan {
+  bool truncates = false;  // a count of a typed family: the collector cuts it to a whole number
+  bool converts = false;   // part of a distribution instead of a point
+  bool is_bucket = false;  // with converts: a bucket, not the count or the sum
+  double bound = 0;        // with is_bucket
+  std::vector<SinkPart> sinks;
 };
 
-struct SeriesPlan {
-  bool truncate = false;    // a count of a typed family: the collector cuts it to a whole number
-  bool convert = false;     // part of a distribution instead of a point
-  bool is_bucket = false;   // with convert: a bucket, not the count or the sum
-  double bucket_bound = 0;  // with is_bucket
-  base::Hash128 group;      // with convert: the same for all parts of one distribution
-  std::vector<SinkPlan> sinks;
+struct NamePlan {
+  PartPlan part;
+  std::string name;                // dotted, with the source's prefix
+  Verdict source = Verdict::Kept;  // the source's own: with another one the labels do not matter
 };
+
+struct LabelsPlan {
+  PartPlan part;
+  sinks::PointTags tags;  // after the source's stage
+  // With part.converts: the same for all parts of one distribution, if their names are; of the tags
+  // before any was pruned.
+  base::Hash128 distribution;
+  // Scratch space, which keeps its memory from series to series.
+  std::string bound_text;
+  sinks::PointTags sink_tags;
+};
+
+// A line of more than a proxy takes, less the share of value and timestamp.
+inline constexpr std::size_t kSeriesBytesMax = 32'000;
 
 class SeriesStages {
  public:
   // `instance`: the address that is scraped where a host name has several; empty otherwise.
   SeriesStages(const config::Source& source, const config::Config& config, std::string instance);
 
-  void plan(const parsers::SeriesBuffer& series, parsers::SampleKind kind, SeriesPlan& plan) const;
+  // `converts`: the labels say that the series becomes part of a distribution.
+  void plan_name(std::string_view name, parsers::SampleKind kind, bool converts,
+                 NamePlan& plan) const;
+  // The views in plan.tags are good as long as `series`.
+  void plan_labels(const parsers::SeriesBuffer& series, parsers::SampleKind kind,
+                   LabelsPlan& plan) const;
+
+  // Whether series of this kind may become parts of distributions.
+  [[nodiscard]] bool may_convert(parsers::SampleKind kind) const;
 
   [[nodiscard]] std::size_t sink_count() const { return sinks_.size(); }
 
@@ -71,13 +109,13 @@ class SeriesStages {
     config::Tags tags;
     std::string prefix;  // with its dot; empty for none
     std::vector<std::string> guaranteed;
-    std::vector<std::string> keep_first;
+    sinks::TagPriority priority;
     sinks::LineLimits limits;
   };
 
-  sinks::Point source_point(const parsers::SeriesBuffer& series, parsers::SampleKind kind,
-                            SeriesPlan& plan) const;
-  SinkPlan sink_plan(const SinkStage& stage, sinks::Point point, bool is_distribution) const;
+  void read_bound(parsers::SampleKind kind, LabelsPlan& plan) const;
+  SinkPart sink_name(const SinkStage& stage, const std::string& name) const;
+  SinkPart sink_labels(const SinkStage& stage, bool is_distribution, sinks::PointTags& tags) const;
 
   config::Source source_;
   std::string cluster_name_;

@@ -1,93 +1,86 @@
 // Remembers what was decided about every series of one target: `name{labels}` is the same bytes in
-// every scrape, so its hash finds an entry with the verdict and the rendered line per sink. A known
-// series thus costs a hash, a look-up and a copy. Owned by one target, used by the worker that
-// scrapes it; no locks. Entries unseen for a few scrapes are evicted and their memory given back.
+// every scrape, so its hash finds an entry that leads to the verdicts and the rendered line per
+// sink. A known series thus costs a hash, a look-up and a copy. Owned by one target, used by the
+// worker that scrapes it; no locks. Entries unseen for a few scrapes are evicted and their memory
+// given back.
 //
-// Keys are 128-bit hashes with a seed of the process's own: two different series under one key is
-// out of the question in practice, and nobody can prepare a page that makes it happen.
+// Keys are hashes with a secret of the process's own: two different series under one key is out of
+// the question in practice, and nobody can prepare a page that makes it happen.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string_view>
-#include <vector>
 
 #include "parsers/sample.h"
 #include "relay/base/hash.h"
-#include "relay/series_stages.h"
+#include "relay/series_parts.h"
+#include "relay/slot_table.h"
 
 namespace fedwave::relay {
 
 inline constexpr std::int64_t kNeverSent = INT64_MIN;
 
-// One sink's part of a record: the verdict and the text before the value and after the timestamp.
-struct RecordLine {
-  Verdict verdict;
-  std::string_view head;
-  std::string_view tail;
-};
-
-// Reads a record: fixed part, then one RecordLine per sink. Good until the table changes.
-class RecordView {
- public:
-  explicit RecordView(const char* bytes) : at_(bytes) {}
-  struct Fixed {
-    bool truncate;
-    bool convert;
-    bool is_bucket;
-    bool kept_anywhere;
-    std::uint32_t group;
-    double bound;
-  };
-  Fixed fixed();
-  RecordLine next();  // as many times as there are sinks
-
- private:
-  const char* at_;
-};
-
 struct SeriesEntry {
-  std::uint64_t key_low = 0;
-  std::uint64_t key_high = 0;
-  std::int64_t last_timestamp_ms = kNeverSent;
-  std::uint32_t last_seen = 0;
-  std::uint32_t record = 0;  // in units of 8 bytes in the arena; 0 marks an empty slot
+  std::uint64_t key_low;
+  std::uint32_t key_high;
+  std::uint32_t last_seen;
+  std::int64_t last_timestamp_ms;
+  PartArena::Id name;
+  PartArena::Id labels;
+
+  [[nodiscard]] bool is_empty() const { return name == 0; }
 };
 
 class SeriesTable {
  public:
   using Key = base::Hash128;
 
-  explicit SeriesTable(std::size_t sink_count);
+  explicit SeriesTable(std::size_t sink_count) : sink_count_(sink_count) {}
 
-  [[nodiscard]] static Key key_of(std::string_view series, parsers::SampleKind kind);
+  [[nodiscard]] static Key key_of(std::string_view series, parsers::SampleKind kind) {
+    return base::seeded_hash128(series, static_cast<std::uint64_t>(kind));
+  }
+
+  void prefetch(const Key& key) const { series_.prefetch(key); }
+  void prefetch_labels(const SeriesEntry& entry) const { parts_.prefetch(entry.labels); }
 
   // Null when the series is unknown. The pointer is good until the next insert or evict.
-  SeriesEntry* find(const Key& key);
-  SeriesEntry& insert(const Key& key, const SeriesPlan& plan, std::uint32_t group);
-  [[nodiscard]] RecordView record(const SeriesEntry& entry) const;
+  SeriesEntry* find(const Key& key) { return series_.find(key); }
+  SeriesEntry& insert(const Key& key, PartArena::Id name, PartArena::Id labels);
 
-  // Throws out what was last seen before `oldest`, once that is worth the copying of the
-  // rest; true when it was.
+  [[nodiscard]] PartView part(PartArena::Id id) const { return parts_.at(id); }
+
+  // The parts that series share, by keys of the caller's making; 0 for one that is not there.
+  PartArena::Id find_part(const Key& key);
+  PartArena::Id insert_part(const Key& key, const PartPlan& plan);
+  // One that belongs to a single series.
+  PartArena::Id insert_own_part(const PartPlan& plan, std::uint32_t group);
+
+  // Throws out what was last seen before `oldest`, once that is worth the copying of the rest; true
+  // when it was.
   bool evict(std::uint32_t oldest);
 
-  void clear();
+  void clear() { *this = SeriesTable(sink_count_); }
 
-  [[nodiscard]] std::size_t size() const { return size_; }
-  [[nodiscard]] std::size_t bytes() const;
+  [[nodiscard]] std::size_t size() const { return series_.size(); }
+  [[nodiscard]] std::size_t bytes() const {
+    return series_.bytes() + shared_.bytes() + parts_.bytes();
+  }
 
  private:
-  char* allocate(std::size_t bytes, std::uint32_t& record);
-  [[nodiscard]] std::size_t record_bytes(const SeriesEntry& entry) const;
-  SeriesEntry& empty_slot(const Key& key);
-  void rehash(std::size_t slots);
+  struct PartEntry {
+    std::uint64_t key_low;
+    std::uint32_t key_high;
+    PartArena::Id part;
 
-  const std::size_t sink_count_;
-  std::vector<SeriesEntry> slots_;  // a power of two, at most three quarters full
-  std::size_t size_ = 0;
-  std::vector<std::unique_ptr<char[]>> chunks_;
-  std::size_t chunk_used_ = 0;
+    [[nodiscard]] bool is_empty() const { return part == 0; }
+  };
+
+  std::size_t sink_count_;
+  SlotTable<SeriesEntry> series_;
+  SlotTable<PartEntry> shared_;  // which part has which key
+  PartArena parts_;
 };
 
 }  // namespace fedwave::relay

@@ -4,7 +4,9 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
+#include "parsers/scan.h"
 #include "relay/base/check.h"
 #include "relay/count_text.h"
 #include "sinks/number_format.h"
@@ -13,6 +15,8 @@ namespace fedwave::relay {
 namespace {
 
 using parsers::Malformed;
+using parsers::SampleKind;
+using parsers::SampleLineView;
 
 // Entries live through this many scrapes without being seen: long enough for a target that misses a
 // scrape or two, short enough for pods that come and go.
@@ -24,9 +28,41 @@ constexpr std::uint64_t kSeriesSpared = 1000;
 constexpr std::int64_t kOldestMs = std::int64_t{8760} * 3600 * 1000;
 constexpr std::int64_t kNewestMs = std::int64_t{24} * 3600 * 1000;
 
-char* copy(char* at, std::string_view text) {
-  std::memcpy(at, text.data(), text.size());
+// In wide steps: reads and writes up to kStep - 1 bytes more than the text has. Where the text
+// comes from and where it goes have that room.
+char* copy_wide(char* at, std::string_view text) {
+  constexpr std::size_t kStep = 32;
+  static_assert(kStep <= kPartSlackBytes && kStep <= sinks::kLineSlackBytes);
+  for (std::size_t i = 0; i < text.size(); i += kStep) {
+    std::memcpy(at + i, text.data() + i, kStep);
+  }
   return at + text.size();
+}
+
+Verdict line_verdict(Verdict name, std::string_view head, Verdict labels, std::string_view tail) {
+  const Verdict verdict = first_verdict(name, labels);
+  const bool is_too_long = head.size() + tail.size() > kSeriesBytesMax;
+  return verdict == Verdict::Kept && is_too_long ? Verdict::LineTooLong : verdict;
+}
+
+Verdict line_verdict(const PartView& name, const PartView& labels, std::size_t sink) {
+  return line_verdict(name.verdict(sink), name.text(sink), labels.verdict(sink), labels.text(sink));
+}
+
+// What the keys of parts are for. A label block looks different as a bucket's, as a quantile's and
+// as any other sample's; a name by its family's type and as a distribution's.
+constexpr std::uint64_t kNoLabelsVariant = 0;
+std::uint64_t labels_variant(SampleKind kind) {
+  const bool has_bound = kind == SampleKind::HistogramBucket || kind == SampleKind::SummaryQuantile;
+  return has_bound ? 1 + static_cast<std::uint64_t>(kind) : 1;
+}
+std::uint64_t name_variant(SampleKind kind, bool converts) {
+  return (converts ? 64U : 32U) + static_cast<std::uint64_t>(kind);
+}
+
+// The labels have no say then.
+bool is_sources_name_verdict(Verdict verdict) {
+  return verdict == Verdict::SourceNotInAllowList || verdict == Verdict::SourceDenyList;
 }
 
 }  // namespace
@@ -122,17 +158,32 @@ void Transform::on_malformed(std::uint64_t line, Malformed reason, std::string_v
   if (malformed_listener_) malformed_listener_(line, reason, text);
 }
 
-Malformed Transform::on_sample(const parsers::SampleLineView& sample, std::uint64_t) {
-  if (stopped_) return Malformed::None;
-  const SeriesTable::Key key = SeriesTable::key_of(sample.series, sample.kind);
-  SeriesEntry* entry = table_.find(key);
-  if (entry == nullptr) {
-    if (const Malformed reason = learn(sample, key, entry); reason != Malformed::None)
-      return reason;
+std::size_t Transform::on_samples(std::span<const SampleLineView> samples, std::uint64_t,
+                                  Malformed& reason) {
+  std::array<SeriesTable::Key, kSamplesMax> keys;
+  std::array<SeriesEntry*, kSamplesMax> entries;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    keys[i] = SeriesTable::key_of(samples[i].series, samples[i].kind);
+    table_.prefetch(keys[i]);
   }
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    entries[i] = table_.find(keys[i]);
+    if (entries[i] != nullptr) table_.prefetch_labels(*entries[i]);
+  }
+  const std::size_t known = table_.size();
+  for (std::size_t i = 0; i < samples.size() && !stopped_; ++i) {
+    // What is learned moves the others.
+    SeriesEntry* entry = table_.size() == known ? entries[i] : table_.find(keys[i]);
+    reason = take(samples[i], keys[i], entry);
+    if (reason != Malformed::None) return i;
+  }
+  return samples.size();
+}
+
+Malformed Transform::take(const SampleLineView& sample, const SeriesTable::Key& key,
+                          SeriesEntry* entry) {
   Value value;
-  if (const Malformed reason = read_value(sample.value, value); reason != Malformed::None)
-    return reason;
+  if (const Malformed bad = read_value(sample.value, value); bad != Malformed::None) return bad;
   if (counts_.read >= static_cast<std::uint64_t>(source_.limits.samples)) {
     fail(base::ErrorCode::SampleLimit,
          "the page has more samples than limits.samples (" +
@@ -141,41 +192,109 @@ Malformed Transform::on_sample(const parsers::SampleLineView& sample, std::uint6
          Reading::Stops);
     return Malformed::None;
   }
+  if (entry == nullptr) {
+    if (const Malformed bad = learn(sample, key, entry); bad != Malformed::None) return bad;
+  }
   ++counts_.read;
   entry->last_seen = age_;
-  RecordView record = table_.record(*entry);
-  const RecordView::Fixed fixed = record.fixed();
-  if (fixed.convert) {
-    absorb(record, fixed, value);
+  if (table_.part(entry->labels).head().converts) {
+    absorb(*entry, value);
   } else {
-    send(*entry, record, fixed, sample, value);
+    send(*entry, sample, value);
   }
   return Malformed::None;
 }
 
-Malformed Transform::learn(const parsers::SampleLineView& sample, const SeriesTable::Key& key,
+Malformed Transform::learn(const SampleLineView& sample, const SeriesTable::Key& key,
                            SeriesEntry*& entry) {
-  const Malformed reason = parsers::parse_series(sample.series, series_,
-                                                 static_cast<std::size_t>(source_.limits.labels));
-  if (reason != Malformed::None) return reason;
-  // A line with a bad value must not leave an entry behind.
-  double number = 0;
-  if (const Malformed bad = parsers::parse_value(sample.value, number); bad != Malformed::None)
-    return bad;
-  stages_.plan(series_, sample.kind, plan_);
-  for (const SinkPlan& sink : plan_.sinks) {
-    for (std::size_t i = 0; i < sinks::kRepairCount; ++i) {
-      counts_.repaired[i] += sink.rendered.repairs[i];
+  if (stages_.may_convert(sample.kind)) return learn_convertible(sample, key, entry);
+  const std::string_view bare_name =
+      sample.series.substr(0, parsers::metric_name_length(sample.series));
+  const SeriesTable::Key labels_key =
+      base::seeded_hash128(sample.series.substr(bare_name.size()), labels_variant(sample.kind));
+  PartArena::Id labels = table_.find_part(labels_key);
+  // Labels that were good behind another name are good behind this one.
+  const bool is_parsed = labels == 0 || bare_name.empty();
+  if (is_parsed) {
+    if (const Malformed bad = parse(sample.series); bad != Malformed::None) return bad;
+  }
+  const PartArena::Id name = name_part(is_parsed ? series_.name : bare_name, sample.kind, false);
+  if (is_sources_name_verdict(table_.part(name).verdict(0))) {
+    labels = no_labels();
+  } else if (labels == 0) {
+    stages_.plan_labels(series_, sample.kind, labels_plan_);
+    labels = table_.insert_part(labels_key, labels_plan_.part);
+  }
+  entry = &remember(key, name, labels);
+  return Malformed::None;
+}
+
+Malformed Transform::parse(std::string_view series) {
+  return parsers::parse_series(series, series_, static_cast<std::size_t>(source_.limits.labels));
+}
+
+PartArena::Id Transform::name_part(std::string_view name, SampleKind kind, bool converts) {
+  const SeriesTable::Key key = base::seeded_hash128(name, name_variant(kind, converts));
+  if (const PartArena::Id known = table_.find_part(key); known != 0) return known;
+  stages_.plan_name(name, kind, converts, name_plan_);
+  return table_.insert_part(key, name_plan_.part);
+}
+
+PartArena::Id Transform::shared_part(const SeriesTable::Key& key, const PartPlan& plan) {
+  const PartArena::Id known = table_.find_part(key);
+  return known != 0 ? known : table_.insert_part(key, plan);
+}
+
+// For series whose name decides alone.
+PartArena::Id Transform::no_labels() {
+  PartPlan nothing;
+  nothing.sinks.resize(stages_.sink_count());
+  return shared_part(base::seeded_hash128({}, kNoLabelsVariant), nothing);
+}
+
+// The labels' part is the series' own here: it says which distribution, and with which bound.
+Malformed Transform::learn_convertible(const SampleLineView& sample, const SeriesTable::Key& key,
+                                       SeriesEntry*& entry) {
+  if (const Malformed bad = parse(sample.series); bad != Malformed::None) return bad;
+  stages_.plan_labels(series_, sample.kind, labels_plan_);
+  const bool converts = labels_plan_.part.converts;
+  stages_.plan_name(series_.name, sample.kind, converts, name_plan_);
+  const PartArena::Id name = shared_part(
+      base::seeded_hash128(series_.name, name_variant(sample.kind, converts)), name_plan_.part);
+  const std::uint32_t group = converts ? distribution_group() : 0;
+  entry = &remember(key, name, table_.insert_own_part(labels_plan_.part, group));
+  return Malformed::None;
+}
+
+// Of the series that has just been planned. The group gets the texts; what is left to the series is
+// the verdict.
+std::uint32_t Transform::distribution_group() {
+  std::vector<DistributionLine> lines(stages_.sink_count());
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const SinkPart& name = name_plan_.part.sinks[i];
+    SinkPart& labels = labels_plan_.part.sinks[i];
+    lines[i] = {.verdict = line_verdict(name.verdict, name.text, labels.verdict, labels.text),
+                .series = {.head = name.text, .tail = std::move(labels.text)}};
+    labels.verdict = lines[i].verdict;
+    labels.text.clear();
+  }
+  base::Hash128 key = base::seeded_hash128(name_plan_.name);
+  key.low += labels_plan_.distribution.low;
+  key.high += labels_plan_.distribution.high;
+  return distributions_.group_of(key, std::move(lines));
+}
+
+SeriesEntry& Transform::remember(const SeriesTable::Key& key, PartArena::Id name,
+                                 PartArena::Id labels) {
+  ++counts_.new_series;
+  const PartView name_view = table_.part(name);
+  const PartView labels_view = table_.part(labels);
+  for (std::size_t i = 0; i < stages_.sink_count(); ++i) {
+    if (line_verdict(name_view, labels_view, i) == Verdict::Kept) {
+      labels_view.add_repairs(i, counts_.repaired);
     }
   }
-  std::uint32_t group = 0;
-  if (plan_.convert) {
-    group = distributions_.group_of(plan_);
-    for (SinkPlan& sink : plan_.sinks) sink.rendered = {};  // the group has them
-  }
-  entry = &table_.insert(key, plan_, group);
-  ++counts_.new_series;
-  return Malformed::None;
+  return table_.insert(key, name, labels);
 }
 
 Malformed Transform::read_value(std::string_view text, Value& value) {
@@ -207,7 +326,8 @@ void Transform::truncate(Value& value) {
   }
 }
 
-void Transform::set_timestamp_text(const parsers::SampleLineView& sample) {
+// The sample's own time, or the scrape's, as the text between value and tail.
+void Transform::set_timestamp(const SampleLineView& sample) {
   std::int64_t time_ms = start_ms_;
   if (sample.has_timestamp && source_.honor_timestamps) {
     const bool in_range = sample.timestamp_ms >= start_ms_ - kOldestMs &&
@@ -220,71 +340,88 @@ void Transform::set_timestamp_text(const parsers::SampleLineView& sample) {
   }
   if (time_ms == timestamp_ms_) return;
   timestamp_ms_ = time_ms;
-  char* at = timestamp_text_;
+  char* at = timestamp_text_.data();
   *at++ = ' ';
-  at = std::to_chars(at, timestamp_text_ + sizeof timestamp_text_, time_ms / 1000).ptr;
-  timestamp_bytes_ = static_cast<std::size_t>(at - timestamp_text_);
+  at = std::to_chars(at, timestamp_text_.data() + timestamp_text_.size(), time_ms / 1000).ptr;
+  timestamp_bytes_ = static_cast<std::size_t>(at - timestamp_text_.data());
 }
 
-void Transform::send(SeriesEntry& entry, RecordView record, const RecordView::Fixed& fixed,
-                     const parsers::SampleLineView& sample, Value value) {
-  bool repeated = false;
-  if (fixed.kept_anywhere) {
-    const std::int64_t own_ms = sample.has_timestamp ? sample.timestamp_ms : start_ms_;
-    repeated = source_.repeats == config::Repeats::Suppress && own_ms == entry.last_timestamp_ms;
-    entry.last_timestamp_ms = own_ms;
-    if (fixed.truncate) truncate(value);
-    if (!repeated && value.kind == Value::Kind::Finite) set_timestamp_text(sample);
-  }
+void Transform::render_sample(const SampleLineView& sample, std::string_view value) {
+  set_timestamp(sample);
+  FEDWAVE_CHECK(value.size() + timestamp_text_.size() <= sample_text_.size());
+  char* at = sample_text_.data();
+  std::memcpy(at, value.data(), value.size());
+  at += value.size();
+  std::memcpy(at, timestamp_text_.data(), timestamp_text_.size());
+  sample_bytes_ = value.size() + timestamp_bytes_;
+}
+
+void Transform::send(SeriesEntry& entry, const SampleLineView& sample, Value value) {
+  const PartView name = table_.part(entry.name);
+  const PartView labels = table_.part(entry.labels);
+  const std::int64_t own_ms = sample.has_timestamp ? sample.timestamp_ms : start_ms_;
+  const bool is_repeated =
+      source_.repeats == config::Repeats::Suppress && own_ms == entry.last_timestamp_ms;
+  entry.last_timestamp_ms = own_ms;
+  if (name.head().truncates) truncate(value);
+  bool is_rendered = false;
   for (std::size_t i = 0; i < writers_.size(); ++i) {
-    const RecordLine line = record.next();
+    const Verdict verdict = line_verdict(name, labels, i);
     SinkCounts& counts = counts_.by_sink[i];
-    if (line.verdict != Verdict::Kept) {
-      ++counts.by_verdict[static_cast<std::size_t>(line.verdict)];
-    } else if (repeated) {
-      ++counts.repeated;
-    } else if (value.kind == Value::Kind::NotANumber) {
-      ++counts.not_a_number;
-    } else if (value.kind == Value::Kind::Infinite) {
-      ++counts.infinite;
-    } else {
-      write(i, line, value.text);
-      ++counts.written;
+    if (verdict != Verdict::Kept || is_repeated || value.kind != Value::Kind::Finite) {
+      count_unsent(verdict, is_repeated, value.kind, counts);
+      continue;
     }
+    if (!is_rendered) render_sample(sample, value.text);
+    is_rendered = true;
+    write(*writers_[i], name.text(i), labels.text(i));
+    ++counts.written;
   }
 }
 
-void Transform::write(std::size_t sink, const RecordLine& line, std::string_view value) {
-  const std::size_t bytes = line.head.size() + value.size() + timestamp_bytes_ + line.tail.size();
-  char* at = writers_[sink]->reserve(bytes);
-  at = copy(at, line.head);
-  at = copy(at, value);
-  at = copy(at, {timestamp_text_, timestamp_bytes_});
-  copy(at, line.tail);
-  writers_[sink]->commit(bytes);
+void Transform::count_unsent(Verdict verdict, bool is_repeated, Value::Kind kind,
+                             SinkCounts& counts) {
+  if (verdict != Verdict::Kept) {
+    ++counts.by_verdict[static_cast<std::size_t>(verdict)];
+  } else if (is_repeated) {
+    ++counts.repeated;
+  } else if (kind == Value::Kind::NotANumber) {
+    ++counts.not_a_number;
+  } else {
+    ++counts.infinite;
+  }
 }
 
-void Transform::absorb(RecordView record, const RecordView::Fixed& fixed, const Value& value) {
-  for (SinkCounts& counts : counts_.by_sink) {
-    const RecordLine line = record.next();
-    if (line.verdict != Verdict::Kept) {
-      ++counts.by_verdict[static_cast<std::size_t>(line.verdict)];
-    } else if (value.kind == Value::Kind::NotANumber) {
-      ++counts.not_a_number;
-    } else if (value.kind == Value::Kind::Infinite) {
-      ++counts.infinite;
+void Transform::write(sinks::BlockWriter& writer, std::string_view head, std::string_view tail) {
+  const std::size_t bytes = head.size() + sample_bytes_ + tail.size();
+  char* at = writer.reserve(bytes);
+  at = copy_wide(at, head);
+  at = copy_wide(at, {sample_text_.data(), sample_bytes_});
+  copy_wide(at, tail);
+  writer.commit(bytes);
+}
+
+void Transform::absorb(const SeriesEntry& entry, const Value& value) {
+  const PartView name = table_.part(entry.name);
+  const PartView labels = table_.part(entry.labels);
+  const bool is_finite = value.kind == Value::Kind::Finite;
+  for (std::size_t i = 0; i < counts_.by_sink.size(); ++i) {
+    const Verdict verdict = line_verdict(name, labels, i);
+    if (verdict == Verdict::Kept && is_finite) {
+      ++counts_.by_sink[i].converted;
     } else {
-      ++counts.converted;
+      count_unsent(verdict, false, value.kind, counts_.by_sink[i]);
     }
   }
-  if (!fixed.is_bucket) return;
-  if (value.kind != Value::Kind::Finite) return distributions_.touch(fixed.group, scrape_, age_);
+  const PartView::Head& head = labels.head();
+  if (!head.is_bucket) return;
+  distributions_.touch(head.group, scrape_, age_);
+  if (!is_finite) return;
   Value whole = value;
   truncate(whole);
   double count = 0;
   FEDWAVE_CHECK(parsers::parse_value(whole.text, count) == Malformed::None);
-  distributions_.touch(fixed.group, scrape_, age_);
-  distributions_.add_bucket(fixed.group, fixed.bound, count);
+  distributions_.add_bucket(head.group, head.bound, count);
 }
 
 }  // namespace fedwave::relay

@@ -1,14 +1,17 @@
 // The path of a sample from a page's bytes to the blocks of every sink, for one target: lines are
-// cut by the text parser, looked up in the series table, and copied with their value and timestamp
-// into the block writers. Only a series seen for the first time takes the long way (series_stages).
+// cut by the text parser, looked up in the series table by the batch (so that the memory of one
+// comes while another is hashed), and copied with their value and timestamp into the block writers.
+// Only a series seen for the first time takes the long way (series_stages).
 //
 // One object per target, used by one worker at a time; it keeps the series table between scrapes.
 // Stages, writers and sinks' spools outlive it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -50,18 +53,35 @@ class Transform final : private parsers::SampleHandler {
     enum class Kind : std::uint8_t { Finite, NotANumber, Infinite } kind = Kind::Finite;
   };
 
-  parsers::Malformed on_sample(const parsers::SampleLineView& sample, std::uint64_t line) override;
+  std::size_t on_samples(std::span<const parsers::SampleLineView> samples, std::uint64_t line,
+                         parsers::Malformed& reason) override;
   void on_malformed(std::uint64_t line, parsers::Malformed reason, std::string_view text) override;
 
-  parsers::Malformed learn(const parsers::SampleLineView& sample, const SeriesTable::Key& key,
-                           SeriesEntry*& entry);
+  parsers::Malformed take(const parsers::SampleLineView& sample, const SeriesTable::Key& key,
+                          SeriesEntry* entry);
   parsers::Malformed read_value(std::string_view text, Value& value);
   void truncate(Value& value);
-  void send(SeriesEntry& entry, RecordView record, const RecordView::Fixed& fixed,
-            const parsers::SampleLineView& sample, Value value);
-  void absorb(RecordView record, const RecordView::Fixed& fixed, const Value& value);
-  void write(std::size_t sink, const RecordLine& line, std::string_view value);
-  void set_timestamp_text(const parsers::SampleLineView& sample);
+
+  // A series seen for the first time.
+  parsers::Malformed learn(const parsers::SampleLineView& sample, const SeriesTable::Key& key,
+                           SeriesEntry*& entry);
+  parsers::Malformed parse(std::string_view series);
+  PartArena::Id name_part(std::string_view name, parsers::SampleKind kind, bool converts);
+  PartArena::Id shared_part(const SeriesTable::Key& key, const PartPlan& plan);
+  PartArena::Id no_labels();
+  parsers::Malformed learn_convertible(const parsers::SampleLineView& sample,
+                                       const SeriesTable::Key& key, SeriesEntry*& entry);
+  std::uint32_t distribution_group();
+  SeriesEntry& remember(const SeriesTable::Key& key, PartArena::Id name, PartArena::Id labels);
+
+  // A known one.
+  void send(SeriesEntry& entry, const parsers::SampleLineView& sample, Value value);
+  static void count_unsent(Verdict verdict, bool is_repeated, Value::Kind kind, SinkCounts& counts);
+  void absorb(const SeriesEntry& entry, const Value& value);
+  void set_timestamp(const parsers::SampleLineView& sample);
+  void render_sample(const parsers::SampleLineView& sample, std::string_view value);
+  void write(sinks::BlockWriter& writer, std::string_view head, std::string_view tail);
+
   enum class Reading : std::uint8_t { GoesOn, Stops };
   void evict();
   void fail(base::ErrorCode code, std::string message, Reading reading);
@@ -72,7 +92,8 @@ class Transform final : private parsers::SampleHandler {
   Distributions distributions_;
   std::optional<parsers::TextPage> page_;  // of the scrape in hand
   parsers::SeriesBuffer series_;
-  SeriesPlan plan_;
+  NamePlan name_plan_;
+  LabelsPlan labels_plan_;
   std::uint32_t scrape_ = 0;  // number of the scrape in hand
   std::uint32_t age_ = 1;     // grows with each complete scrape: a failed one makes nothing older
   std::int64_t start_ms_ = 0;
@@ -80,8 +101,12 @@ class Transform final : private parsers::SampleHandler {
   ScrapeCounts counts_;
   std::uint64_t last_complete_read_ = 0;
   std::string value_buffer_;
+  // The part of the line between head and tail: value, blank, timestamp. With room for the longest
+  // number and for copies in wide steps.
+  std::array<char, 512> sample_text_ = {};
+  std::size_t sample_bytes_ = 0;
   std::int64_t timestamp_ms_ = -1;  // what timestamp_text_ shows
-  char timestamp_text_[24] = {};
+  std::array<char, 24> timestamp_text_ = {};
   std::size_t timestamp_bytes_ = 0;
   std::optional<base::Error> failure_;
   bool stopped_ = false;  // by a failure after which nothing more is read

@@ -10,7 +10,7 @@ BlockWriter::BlockWriter(BlockOutput& output, bool gzip, std::uint32_t points_ma
 
 void BlockWriter::make_room(std::size_t line_bytes) {
   seal(metrics_, PointFormat::Metric);
-  metrics_.text.resize(std::max(line_bytes, kBlockBytesMax));
+  metrics_.text.resize(std::max(line_bytes, kBlockBytesMax) + kLineSlackBytes);
 }
 
 void BlockWriter::append_histogram(std::string_view line) {

@@ -12,14 +12,19 @@
 
 namespace fedwave::sinks {
 
+// How much a line may be overwritten at its end, so that it can be copied in wide steps.
+inline constexpr std::size_t kLineSlackBytes = 32;
+
 class BlockWriter {
  public:
   // The output and the clock outlive the writer.
   BlockWriter(BlockOutput& output, bool gzip, std::uint32_t points_max, const base::Clock& clock);
 
-  // Room for one metric line; the pointer is good until the next call.
+  // Room for one metric line, and kLineSlackBytes more; the pointer is good until the next call.
   char* reserve(std::size_t line_bytes_max) {
-    if (metrics_.text.size() - metrics_.used < line_bytes_max) make_room(line_bytes_max);
+    if (metrics_.text.size() - metrics_.used < line_bytes_max + kLineSlackBytes) {
+      make_room(line_bytes_max);
+    }
     return metrics_.text.data() + metrics_.used;
   }
   void commit(std::size_t line_bytes) {

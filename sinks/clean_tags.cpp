@@ -6,6 +6,7 @@
 #include <map>
 #include <set>
 #include <string_view>
+#include <utility>
 
 namespace fedwave::sinks {
 namespace {
@@ -58,24 +59,21 @@ class Cleaner {
 
   template <class Predicate>
   void remove_if(TagRemoval rule, std::size_t at_most, Predicate predicate) {
-    for (auto it = tags_.begin(); it != tags_.end() && at_most > 0;) {
-      if (predicate(it->first, it->second)) {
-        note(it->first, rule);
-        it = tags_.erase(it);
-        --at_most;
-      } else {
-        ++it;
-      }
-    }
+    tags_.erase_if([&](const PointTag& tag) {
+      if (at_most == 0 || !predicate(tag)) return false;
+      note(tag.key, rule);
+      --at_most;
+      return true;
+    });
   }
 
   // Tags that may go when there are too many: labels of Kubernetes objects, not guaranteed.
-  void limit(const std::set<std::string_view>& guaranteed) {
-    const auto spare = [&guaranteed](std::string_view key) {
-      return is_label(key) && !guaranteed.contains(key);
+  void limit(std::span<const std::string> guaranteed) {
+    const auto spare = [guaranteed](const PointTag& tag) {
+      return is_label(tag.key) &&
+             std::find(guaranteed.begin(), guaranteed.end(), tag.key) == guaranteed.end();
     };
-    std::size_t spares = 0;
-    for (const auto& [key, value] : tags_) spares += spare(key) ? 1U : 0U;
+    const auto spares = static_cast<std::size_t>(std::count_if(tags_.begin(), tags_.end(), spare));
     const std::size_t others = tags_.size() - spares;
     const std::size_t room = others < kTagsMax ? kTagsMax - others : 0;
     const auto excess = [&] {
@@ -84,38 +82,31 @@ class Cleaner {
     if (excess() == 0) return;
     remove_duplicate_values(spare);
     remove_if(TagRemoval::AlphaBeta, excess(),
-              [&spare](const auto& key, const auto&) { return spare(key) && is_alpha_beta(key); });
+              [&](const PointTag& tag) { return spare(tag) && is_alpha_beta(tag.key); });
     remove_if(TagRemoval::Provider, excess(),
-              [&spare](const auto& key, const auto&) { return spare(key) && is_provider(key); });
-    remove_if(TagRemoval::SpareLabel, excess(),
-              [&spare](const auto& key, const auto&) { return spare(key); });
+              [&](const PointTag& tag) { return spare(tag) && is_provider(tag.key); });
+    remove_if(TagRemoval::SpareLabel, excess(), spare);
   }
 
  private:
   template <class Spare>
   void remove_duplicate_values(Spare spare) {
-    std::map<std::string_view, PointTags::iterator> kept_by_value;
-    for (auto it = tags_.begin(); it != tags_.end();) {
-      const auto current = it++;
-      if (!spare(current->first) || current->second.size() < kDuplicateBytesMin) continue;
-      const auto kept = kept_by_value.find(current->second);
-      if (kept == kept_by_value.end()) {
-        kept_by_value.emplace(current->second, current);
-        continue;
-      }
-      auto loser = current;
-      if (later_wins(current->first, kept->second->first)) {
-        loser = kept->second;
-        kept_by_value.erase(kept);  // its key lives in the loser
-        kept_by_value.emplace(current->second, current);
-      }
-      note(loser->first, TagRemoval::DuplicateValue);
-      tags_.erase(loser);
+    std::map<std::string_view, std::string_view> kept_key_by_value;
+    std::set<std::string_view> losers;
+    for (const PointTag& tag : tags_) {
+      if (!spare(tag) || tag.value.size() < kDuplicateBytesMin) continue;
+      const auto [kept, is_first] = kept_key_by_value.try_emplace(tag.value, tag.key);
+      if (is_first) continue;
+      std::string_view loser = tag.key;
+      if (later_wins(tag.key, kept->second)) std::swap(loser, kept->second);
+      note(loser, TagRemoval::DuplicateValue);
+      losers.insert(loser);
     }
+    tags_.erase_if([&losers](const PointTag& tag) { return losers.contains(tag.key); });
   }
 
-  void note(const std::string& key, TagRemoval rule) {
-    if (removed_ != nullptr) removed_->push_back({key, rule});
+  void note(std::string_view key, TagRemoval rule) {
+    if (removed_ != nullptr) removed_->push_back({std::string(key), rule});
   }
 
   PointTags& tags_;
@@ -147,11 +138,11 @@ void clean_tags(PointTags& tags, std::span<const std::string> guaranteed,
   const std::size_t all = tags.size();
   Cleaner cleaner(tags, removed);
   cleaner.remove_if(TagRemoval::Empty, all,
-                    [](const auto&, const auto& value) { return is_empty(value); });
+                    [](const PointTag& tag) { return is_empty(tag.value); });
   // The guarantee does not save these.
   cleaner.remove_if(TagRemoval::AlwaysExcluded, all,
-                    [](const auto& key, const auto&) { return is_always_excluded(key); });
-  cleaner.limit({guaranteed.begin(), guaranteed.end()});
+                    [](const PointTag& tag) { return is_always_excluded(tag.key); });
+  cleaner.limit(guaranteed);
 }
 
 }  // namespace fedwave::sinks

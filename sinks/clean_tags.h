@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "sinks/point.h"
+#include "sinks/point_tags.h"
 
 namespace fedwave::sinks {
 

@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <forward_list>
 #include <iterator>
 #include <limits>
-#include <optional>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -30,6 +29,10 @@ void sanitise(std::string& text, std::size_t from) {
   for (std::size_t i = from; i < text.size(); ++i) {
     if (!is_name_byte(text[i])) text[i] = '-';
   }
+}
+
+bool is_sane(std::string_view text) {
+  return std::all_of(text.begin(), text.end(), is_name_byte);
 }
 
 // Bytes of what may stand before a name: a delta sign, '~', or both.
@@ -119,6 +122,17 @@ void cut(std::string& text, std::size_t bytes_max) {
   }
 }
 
+// True for nearly every value: nothing to trim, to repair or to escape.
+bool is_plain(std::string_view value, std::size_t bytes_max) {
+  if (value.empty() || value.size() > bytes_max || value.back() == '\\') return false;
+  if (!is_visible_ascii(value.front()) || !is_visible_ascii(value.back())) return false;
+  bool special = false;
+  for (const char c : value) {
+    special = special | (static_cast<unsigned char>(c) < 0x20) | (c == 0x7F) | (c == '"');
+  }
+  return !special;
+}
+
 // A source or tag value as it may go out, not yet escaped. Empty when nothing is left.
 std::string clean_value(std::string_view raw, std::size_t bytes_max, Repair too_long,
                         RepairCounts& repairs) {
@@ -135,8 +149,8 @@ std::string clean_value(std::string_view raw, std::size_t bytes_max, Repair too_
 }
 
 // A backslash itself is not escaped: the receiver does not know "\\".
-void append_quoted(std::string& out, std::string_view value) {
-  out += '"';
+std::string escaped(std::string_view value) {
+  std::string out;
   for (const char c : value) {
     if (c == '"') {
       out += "\\\"";
@@ -146,73 +160,102 @@ void append_quoted(std::string& out, std::string_view value) {
       out += c;
     }
   }
-  out += '"';
+  return out;
 }
 
-struct Tag {
-  std::string key;
-  std::string value;
+struct CleanTag {
+  std::string_view key;
+  std::string_view value;  // escaped
   std::string_view original_key;
 };
 
-std::optional<Tag> clean_tag(const std::string& raw_key, const std::string& raw_value,
-                             const LineLimits& limits, RepairCounts& repairs) {
-  Tag tag{raw_key, {}, raw_key};
-  sanitise(tag.key, 0);
-  if (tag.key == "source") {
-    tag.key = "_source";
-    count(repairs, Repair::SourceTagRenamed);
+// The tags of one series as they may go out. Borrows what is clean already, which is nearly
+// everything, and owns the rest.
+class CleanTags {
+ public:
+  CleanTags(const PointTags& tags, const LineLimits& limits, RepairCounts& repairs)
+      : limits_(limits), repairs_(repairs) {
+    tags_.reserve(tags.size());
+    for (const PointTag& tag : tags) add(tag);
+    // They come in the order of their keys, unless sanitising has changed one.
+    if (!std::is_sorted(tags_.begin(), tags_.end(), by_key)) {
+      std::stable_sort(tags_.begin(), tags_.end(), by_key);
+    }
+    const auto same_key = [](const CleanTag& a, const CleanTag& b) { return a.key == b.key; };
+    const auto collided = std::unique(tags_.begin(), tags_.end(), same_key);
+    count(repairs, Repair::TagKeyCollision, static_cast<std::size_t>(tags_.end() - collided));
+    tags_.erase(collided, tags_.end());
   }
-  if (tag.key.empty() || trim(raw_value).empty()) {
-    count(repairs, Repair::TagValueBlank);
-    return std::nullopt;
-  }
-  if (tag.key.size() > limits.tag_key_bytes || tag.key.size() >= kKeyAndValueBytesMax) {
-    count(repairs, Repair::TagKeyTooLong);
-    return std::nullopt;
-  }
-  const std::size_t value_bytes_max =
-      std::min(limits.tag_value_bytes, kKeyAndValueBytesMax - tag.key.size());
-  tag.value = clean_value(raw_value, value_bytes_max, Repair::TagValueTruncated, repairs);
-  if (tag.value.empty()) {
-    count(repairs, Repair::TagValueBlank);
-    return std::nullopt;
-  }
-  return tag;
-}
 
-std::vector<Tag> clean_tags_of(const Point& point, const LineLimits& limits,
-                               RepairCounts& repairs) {
-  std::vector<Tag> tags;
-  tags.reserve(point.tags.size());
-  for (const auto& [key, value] : point.tags) {
-    if (auto tag = clean_tag(key, value, limits, repairs)) tags.push_back(*std::move(tag));
+  // Keeps the most important ones up to the limit; the order by key stays.
+  void enforce_limit(const TagPriority& priority) {
+    if (tags_.size() <= limits_.tags) return;
+    count(repairs_, Repair::TagsOverLimit, tags_.size() - limits_.tags);
+    std::vector<std::pair<std::size_t, std::size_t>> order;  // rank, place
+    order.reserve(tags_.size());
+    std::size_t hint = 0;
+    for (std::size_t i = 0; i < tags_.size(); ++i) {
+      order.emplace_back(priority.rank(tags_[i].original_key, hint), i);
+    }
+    const auto first_gone = order.begin() + static_cast<std::ptrdiff_t>(limits_.tags);
+    std::nth_element(order.begin(), first_gone, order.end());
+    for (auto gone = first_gone; gone != order.end(); ++gone) tags_[gone->second].key = {};
+    std::erase_if(tags_, [](const CleanTag& tag) { return tag.key.empty(); });
   }
-  // They come in the order of their keys, unless sanitising has changed one.
-  const auto by_key = [](const Tag& a, const Tag& b) { return a.key < b.key; };
-  if (!std::is_sorted(tags.begin(), tags.end(), by_key)) {
-    std::stable_sort(tags.begin(), tags.end(), by_key);
-  }
-  const auto same_key = [](const Tag& a, const Tag& b) { return a.key == b.key; };
-  const auto collided = std::unique(tags.begin(), tags.end(), same_key);
-  count(repairs, Repair::TagKeyCollision, static_cast<std::size_t>(tags.end() - collided));
-  tags.erase(collided, tags.end());
-  return tags;
-}
 
-// Keeps `tags_max` of them: first those of `keep_first` in its order, then by key. `tags` is sorted
-// by key and stays so.
-void enforce_tag_limit(std::vector<Tag>& tags, std::size_t tags_max,
-                       std::span<const std::string> keep_first, RepairCounts& repairs) {
-  if (tags.size() <= tags_max) return;
-  count(repairs, Repair::TagsOverLimit, tags.size() - tags_max);
-  const auto rank = [&keep_first](const Tag& tag) {
-    return std::find(keep_first.begin(), keep_first.end(), tag.original_key) - keep_first.begin();
-  };
-  std::stable_sort(tags.begin(), tags.end(),
-                   [&rank](const Tag& a, const Tag& b) { return rank(a) < rank(b); });
-  tags.erase(tags.begin() + static_cast<std::ptrdiff_t>(tags_max), tags.end());
-  std::sort(tags.begin(), tags.end(), [](const Tag& a, const Tag& b) { return a.key < b.key; });
+  [[nodiscard]] const std::vector<CleanTag>& tags() const { return tags_; }
+
+ private:
+  static bool by_key(const CleanTag& a, const CleanTag& b) { return a.key < b.key; }
+
+  std::string_view own(std::string text) { return owned_.emplace_front(std::move(text)); }
+
+  std::string_view sane_key(std::string_view raw) {
+    if (is_sane(raw)) return raw;
+    std::string key(raw);
+    sanitise(key, 0);
+    return own(std::move(key));
+  }
+
+  void add(const PointTag& raw) {
+    CleanTag tag{sane_key(raw.key), raw.value, raw.key};
+    if (tag.key == "source") {
+      tag.key = "_source";
+      count(repairs_, Repair::SourceTagRenamed);
+    }
+    if (tag.key.empty() || trim(raw.value).empty()) return count(repairs_, Repair::TagValueBlank);
+    if (tag.key.size() > limits_.tag_key_bytes || tag.key.size() >= kKeyAndValueBytesMax) {
+      return count(repairs_, Repair::TagKeyTooLong);
+    }
+    const std::size_t value_bytes_max =
+        std::min(limits_.tag_value_bytes, kKeyAndValueBytesMax - tag.key.size());
+    if (!is_plain(raw.value, value_bytes_max)) {
+      const std::string value =
+          clean_value(raw.value, value_bytes_max, Repair::TagValueTruncated, repairs_);
+      if (value.empty()) return count(repairs_, Repair::TagValueBlank);
+      tag.value = own(escaped(value));
+    }
+    tags_.push_back(tag);
+  }
+
+  const LineLimits& limits_;
+  RepairCounts& repairs_;
+  std::vector<CleanTag> tags_;
+  std::forward_list<std::string> owned_;
+};
+
+std::string tail_text(std::string_view source, const std::vector<CleanTag>& tags) {
+  constexpr std::string_view kSource = " source=\"";
+  std::size_t bytes = kSource.size() + source.size() + 2;
+  for (const CleanTag& tag : tags) bytes += tag.key.size() + tag.value.size() + 6;
+  std::string text;
+  text.reserve(bytes);
+  text.append(kSource).append(source).append(1, '"');
+  for (const CleanTag& tag : tags) {
+    text.append(" \"").append(tag.key).append("\"=\"").append(tag.value).append(1, '"');
+  }
+  text += '\n';
+  return text;
 }
 
 std::int64_t add_counts(std::int64_t a, std::int64_t b) {
@@ -299,30 +342,38 @@ const char* repair_name(Repair repair) {
   return "";
 }
 
-std::variant<RenderedSeries, RenderRejected> render_series(
-    const Point& point, const LineLimits& limits, std::span<const std::string> keep_first) {
-  const std::size_t marker_bytes = name_marker_bytes(point.name);
-  if (point.name.size() == marker_bytes) return RenderRejected{Rejection::EmptyName};
-  if (point.name.size() > limits.name_bytes) return RenderRejected{Rejection::NameTooLong};
-  RenderedSeries series;
-  std::string name = point.name;
-  sanitise(name, marker_bytes);
-  series.head = '"' + name + "\" ";
+TagPriority::TagPriority(std::span<const std::string> keys) {
+  for (const std::string& key : keys) ranks_.emplace_back(key, ranks_.size());
+  std::sort(ranks_.begin(), ranks_.end());  // of a key listed twice its better rank comes first
+}
 
-  const std::string source =
-      clean_value(point.source, limits.source_bytes, Repair::SourceTruncated, series.repairs);
-  if (source.empty()) return RenderRejected{Rejection::EmptySource};
-  series.tail = " source=";
-  append_quoted(series.tail, source);
+std::size_t TagPriority::rank(std::string_view key, std::size_t& hint) const {
+  if (hint > 0 && ranks_[hint - 1].first >= key) hint = 0;
+  while (hint < ranks_.size() && ranks_[hint].first < key) ++hint;
+  const bool is_listed = hint < ranks_.size() && ranks_[hint].first == key;
+  return is_listed ? ranks_[hint].second : ranks_.size();
+}
 
-  std::vector<Tag> tags = clean_tags_of(point, limits, series.repairs);
-  enforce_tag_limit(tags, limits.tags, keep_first, series.repairs);
-  for (const Tag& tag : tags) {
-    series.tail += " \"" + tag.key + "\"=";
-    append_quoted(series.tail, tag.value);
-  }
-  series.tail += '\n';
-  return series;
+std::variant<std::string, Rejection> render_head(std::string_view name, const LineLimits& limits) {
+  const std::size_t marker_bytes = name_marker_bytes(name);
+  if (name.size() == marker_bytes) return Rejection::EmptyName;
+  if (name.size() > limits.name_bytes) return Rejection::NameTooLong;
+  std::string sane(name);
+  sanitise(sane, marker_bytes);
+  return '"' + sane + "\" ";
+}
+
+std::variant<RenderedTail, Rejection> render_tail(std::string_view source, const PointTags& tags,
+                                                  const LineLimits& limits,
+                                                  const TagPriority& priority) {
+  RenderedTail tail;
+  const std::string clean_source =
+      clean_value(source, limits.source_bytes, Repair::SourceTruncated, tail.repairs);
+  if (clean_source.empty()) return Rejection::EmptySource;
+  CleanTags clean(tags, limits, tail.repairs);
+  clean.enforce_limit(priority);
+  tail.text = tail_text(escaped(clean_source), clean.tags());
+  return tail;
 }
 
 bool append_distribution(std::string& out, std::int64_t timestamp_s,

@@ -11,10 +11,13 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "sinks/number_format.h"
-#include "sinks/point.h"
+#include "sinks/point_tags.h"
 
 namespace fedwave::sinks {
 
@@ -48,21 +51,35 @@ struct LineLimits {
   std::size_t tag_value_bytes = 255;
 };
 
+// The order in which tags are kept when there are more than the limit: the listed keys in their
+// order, the others after them, by key.
+class TagPriority {
+ public:
+  explicit TagPriority(std::span<const std::string> keys);
+
+  // How many of the listed keys go first. `hint` is where the search begins: keys that ascend from
+  // call to call cost one comparison each. Start it at 0.
+  [[nodiscard]] std::size_t rank(std::string_view key, std::size_t& hint) const;
+
+ private:
+  std::vector<std::pair<std::string, std::size_t>> ranks_;  // sorted by key
+};
+
+// A series is rendered in two parts, because its name and its labels are each shared with others.
 struct RenderedSeries {
   std::string head;  // `"name" `
   std::string tail;  // ` source="…" "k"="v"…\n`, tags sorted by key
+};
+
+std::variant<std::string, Rejection> render_head(std::string_view name, const LineLimits& limits);
+
+struct RenderedTail {
+  std::string text;
   RepairCounts repairs{};
 };
-
-struct RenderRejected {
-  Rejection reason;
-};
-
-// `keep_first`: keys in their order of importance when there are more tags than the limit; keys not
-// listed come after them, in lexical order.
-std::variant<RenderedSeries, RenderRejected> render_series(const Point& point,
-                                                           const LineLimits& limits,
-                                                           std::span<const std::string> keep_first);
+std::variant<RenderedTail, Rejection> render_tail(std::string_view source, const PointTags& tags,
+                                                  const LineLimits& limits,
+                                                  const TagPriority& priority);
 
 // One centroid of a distribution: `count` observations with the mean `value`.
 struct Centroid {

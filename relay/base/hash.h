@@ -1,4 +1,4 @@
-// Hashes for tables whose keys come from outside. They are seeded with a random number that each
+// Hashes for tables whose keys come from outside. They are seeded with random bytes that each
 // process draws once, so that nobody can prepare keys that collide; hence they differ from process
 // to process and are nothing to be stored or sent. Pure functions, any thread.
 #pragma once
@@ -17,7 +17,7 @@ struct Hash128 {
 
 std::uint64_t seeded_hash64(std::string_view bytes);
 
-// Another `variant`, another hash of the same bytes.
+// Another `variant` (below 256), another hash of the same bytes.
 Hash128 seeded_hash128(std::string_view bytes, std::uint64_t variant = 0);
 
 }  // namespace fedwave::base

@@ -25,7 +25,7 @@ using parsers::Malformed;
 constexpr std::size_t kBufferBytes = std::size_t{256} * 1024;
 
 // Writes every sample as it comes; owns the buffer between it and `out`.
-class JsonPrinter final : public parsers::SampleHandler {
+class JsonPrinter final : public parsers::SingleSampleHandler {
  public:
   JsonPrinter(std::ostream& out, std::ostream& err) : out_(out), err_(err), writer_(buffer_) {}
 

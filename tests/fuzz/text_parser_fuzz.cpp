@@ -26,7 +26,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   parsers::TextPage page(collector, line_bytes_max);
   for (std::size_t at = 0; at < text.size();) {
     chunk_seed = chunk_seed * 1664525U + 1013904223U;
-    const std::size_t bytes_max = (data[0] & 4) != 0 ? 3 : 64;
+    const std::size_t bytes_max = (data[0] & 4) != 0 ? 3 : (data[0] & 8) != 0 ? 4096 : 64;
     const std::size_t bytes = std::min(text.size() - at, 1 + (chunk_seed >> 16) % bytes_max);
     // A copy of its own, so that a view kept too long is found by the sanitizer.
     const std::string chunk = text.substr(at, bytes);

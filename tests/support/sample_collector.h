@@ -22,7 +22,7 @@ struct MalformedLine {
   std::string line;
 };
 
-class SampleCollector final : public parsers::SampleHandler {
+class SampleCollector final : public parsers::SingleSampleHandler {
  public:
   explicit SampleCollector(std::size_t max_labels = 0) : max_labels_(max_labels) {}
 

@@ -28,8 +28,16 @@ PatternList list(const std::vector<std::string>& globs, int line = 1) {
   return patterns;
 }
 
+// What a point with both would meet.
+relay::FilterDecision decide(const Filter& filter, std::string_view name, const PointTags& tags) {
+  const relay::FilterDecision decision = filter.decide_name(name);
+  if (decision.verdict != FilterVerdict::Kept) return decision;
+  const relay::FilterDecision by_tags = filter.decide_tags(tags);
+  return by_tags.verdict != FilterVerdict::Kept || decision.pattern == nullptr ? by_tags : decision;
+}
+
 bool allowed(const Filter& filter, const std::string& name) {
-  return filter.decide(name, {}).verdict == FilterVerdict::Kept;
+  return decide(filter, name, {}).verdict == FilterVerdict::Kept;
 }
 
 Filter allow_filter(const std::vector<std::string>& globs,
@@ -42,7 +50,7 @@ Filter allow_filter(const std::vector<std::string>& globs,
 // Which pattern of a list decides, by its text; empty when none matches.
 std::string deciding(const std::vector<std::string>& globs, const std::string& name) {
   const Filter filter = allow_filter(globs);
-  const auto decision = filter.decide(name, {});
+  const auto decision = decide(filter, name, {});
   return decision.pattern == nullptr ? "" : decision.pattern->text;
 }
 
@@ -50,7 +58,7 @@ std::string deciding(const std::vector<std::string>& globs, const std::string& n
 
 TEST_CASE("without lists every point passes and every tag stays") {
   const Filter filter{FilterRules{}};
-  const auto decision = filter.decide("anything", {{"a", "b"}});
+  const auto decision = decide(filter, "anything", {{"a", "b"}});
   CHECK(decision.verdict == FilterVerdict::Kept);
   CHECK(decision.pattern == nullptr);
   CHECK(filter.keeps_tag("a"));
@@ -98,7 +106,7 @@ TEST_CASE("deny lists and tag lists decide as the collector does") {
   for (const Row& row : rows) {
     CAPTURE(row.name);
     CAPTURE(row.pattern);
-    const auto decision = filter.decide(row.name, row.tags);
+    const auto decision = decide(filter, row.name, row.tags);
     CHECK(decision.verdict == row.verdict);
     CHECK((decision.pattern == nullptr ? "" : decision.pattern->text) == row.pattern);
     CHECK(decision.tag_key == row.tag_key);
@@ -114,11 +122,11 @@ TEST_CASE("allow comes before deny, deny before the tags, tag-allow before tag-d
   const Filter filter(rules);
   const PointTags bad = {{"drop", "yes"}};
   const PointTags mixed = {{"drop", "yes"}, {"env", "prod"}};
-  CHECK(filter.decide("bz", bad).verdict == FilterVerdict::NotInAllowList);
-  CHECK(filter.decide("az", bad).verdict == FilterVerdict::DenyList);
-  CHECK(filter.decide("a", bad).verdict == FilterVerdict::NotInTagAllowList);
-  CHECK(filter.decide("a", mixed).verdict == FilterVerdict::TagDenyList);
-  const auto kept = filter.decide("a", {{"env", "production"}});
+  CHECK(decide(filter, "bz", bad).verdict == FilterVerdict::NotInAllowList);
+  CHECK(decide(filter, "az", bad).verdict == FilterVerdict::DenyList);
+  CHECK(decide(filter, "a", bad).verdict == FilterVerdict::NotInTagAllowList);
+  CHECK(decide(filter, "a", mixed).verdict == FilterVerdict::TagDenyList);
+  const auto kept = decide(filter, "a", {{"env", "production"}});
   CHECK(kept.verdict == FilterVerdict::Kept);
   CHECK(kept.pattern->text == "a*");
   CHECK(kept.tag_key.empty());
@@ -157,17 +165,17 @@ TEST_CASE("of several tag keys the one written first decides") {
   rules.metric_tag_deny["aaa"] = list({"*"}, 9);
   rules.metric_tag_deny["zzz"] = list({"*"}, 4);
   const Filter filter(rules);
-  CHECK(filter.decide("m", {{"aaa", "1"}, {"zzz", "2"}}).tag_key == "zzz");
-  CHECK(filter.decide("m", {{"aaa", "1"}}).tag_key == "aaa");
+  CHECK(decide(filter, "m", {{"aaa", "1"}, {"zzz", "2"}}).tag_key == "zzz");
+  CHECK(decide(filter, "m", {{"aaa", "1"}}).tag_key == "aaa");
 }
 
 TEST_CASE("a tag key with an empty list matches nothing, so alone it keeps nothing") {
   FilterRules rules;
   rules.metric_tag_allow["app"] = {};
-  CHECK(Filter(rules).decide("m", {{"app", "x"}}).verdict == FilterVerdict::NotInTagAllowList);
+  CHECK(decide(Filter(rules), "m", {{"app", "x"}}).verdict == FilterVerdict::NotInTagAllowList);
   FilterRules deny;
   deny.metric_tag_deny["app"] = {};
-  CHECK(Filter(deny).decide("m", {{"app", "x"}}).verdict == FilterVerdict::Kept);
+  CHECK(decide(Filter(deny), "m", {{"app", "x"}}).verdict == FilterVerdict::Kept);
 }
 
 TEST_CASE("lists that crash or mislead the collector's engine match as documented") {
@@ -235,7 +243,7 @@ TEST_CASE("a decision outlives the rules it was built from, and the filter may b
   Filter first(*rules);
   rules.reset();
   const Filter filter = std::move(first);
-  CHECK(filter.decide("some.rather.long.name.x", {}).pattern->text == "some.rather.long.name.*");
+  CHECK(decide(filter, "some.rather.long.name.x", {}).pattern->text == "some.rather.long.name.*");
 }
 
 TEST_CASE("a list of any size agrees with matching its patterns one by one") {
@@ -262,7 +270,7 @@ TEST_CASE("a list of any size agrees with matching its patterns one by one") {
       CAPTURE(name);
       std::size_t first = 0;
       while (first < globs.size() && !*test::slow_glob_match(globs[first], name)) ++first;
-      const auto decision = filter.decide(name, {});
+      const auto decision = decide(filter, name, {});
       REQUIRE((decision.pattern == nullptr) == (first == globs.size()));
       if (decision.pattern == nullptr) continue;
       REQUIRE(decision.pattern->where.column == static_cast<int>(first) + 1);
@@ -276,8 +284,8 @@ TEST_CASE("a list too large for one set is still matched") {
   std::vector<std::string> globs;
   for (int i = 0; i < 12; ++i) globs.push_back(std::to_string(i) + std::string(4000, '?'));
   const Filter filter = allow_filter(globs);
-  CHECK(filter.decide("7" + std::string(4000, 'x'), {}).pattern->text == globs[7]);
-  CHECK(filter.decide("11" + std::string(4000, 'x'), {}).pattern->text == globs[11]);
+  CHECK(decide(filter, "7" + std::string(4000, 'x'), {}).pattern->text == globs[7]);
+  CHECK(decide(filter, "11" + std::string(4000, 'x'), {}).pattern->text == globs[11]);
   CHECK_FALSE(allowed(filter, "7" + std::string(3999, 'x')));
   CHECK_FALSE(allowed(filter, "x" + std::string(4000, 'x')));
 }
@@ -286,7 +294,7 @@ TEST_CASE("thousands of patterns are one list") {
   std::vector<std::string> globs;
   for (int i = 0; i < 3000; ++i) globs.push_back("svc" + std::to_string(i) + ".?*.[a-f]");
   const Filter filter = allow_filter(globs);
-  CHECK(filter.decide("svc2999.requests.c", {}).pattern->text == globs[2999]);
+  CHECK(decide(filter, "svc2999.requests.c", {}).pattern->text == globs[2999]);
   CHECK_FALSE(allowed(filter, "svc3000.requests.c"));
   CHECK_FALSE(allowed(filter, "svc7..c"));
 }

@@ -22,14 +22,20 @@ std::string removed_from(PointTags& tags, const std::vector<std::string>& guaran
 
 // `others` tags that are never removed.
 PointTags crowd(int others, PointTags tags) {
-  for (int i = 0; i < others; ++i) tags["other" + std::to_string(i)] = std::to_string(i);
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> made;
+    for (int i = 0; i < 30; ++i) made.push_back("other" + std::to_string(i));
+    return made;
+  }();
+  REQUIRE(others <= static_cast<int>(names.size()));
+  for (int i = 0; i < others; ++i) tags.set(names[static_cast<std::size_t>(i)], "x");
   return tags;
 }
 
 std::string labels_of(const PointTags& tags) {
   std::string text;
   for (const auto& [key, value] : tags) {
-    if (key.starts_with("label")) text += (text.empty() ? "" : " ") + key;
+    if (key.starts_with("label")) text += (text.empty() ? "" : " ") + std::string(key);
   }
   return text;
 }

@@ -5,24 +5,46 @@
 #include <algorithm>
 #include <limits>
 #include <string>
+#include <variant>
 #include <vector>
 
 using namespace fedwave::sinks;
 
 namespace {
 
-RenderedSeries rendered(const Point& point, const LineLimits& limits = {},
-                        const std::vector<std::string>& keep_first = {}) {
-  auto result = render_series(point, limits, keep_first);
-  REQUIRE(std::holds_alternative<RenderedSeries>(result));
-  return std::get<RenderedSeries>(std::move(result));
+struct Point {
+  std::string name;
+  std::string source;
+  PointTags tags;
+};
+
+struct Rendered : RenderedSeries {
+  RepairCounts repairs{};
+};
+
+// As the stages put a line together: the name's faults come first.
+std::variant<Rendered, Rejection> render(const Point& point, const LineLimits& limits = {},
+                                         const std::vector<std::string>& keep_first = {}) {
+  const auto head = render_head(point.name, limits);
+  if (const auto* reason = std::get_if<Rejection>(&head)) return *reason;
+  const auto tail = render_tail(point.source, point.tags, limits, TagPriority(keep_first));
+  if (const auto* reason = std::get_if<Rejection>(&tail)) return *reason;
+  const auto& rendered_tail = std::get<RenderedTail>(tail);
+  return Rendered{{std::get<std::string>(head), rendered_tail.text}, rendered_tail.repairs};
 }
 
-std::uint32_t repairs(const RenderedSeries& series, Repair repair) {
+Rendered rendered(const Point& point, const LineLimits& limits = {},
+                  const std::vector<std::string>& keep_first = {}) {
+  auto result = render(point, limits, keep_first);
+  REQUIRE(std::holds_alternative<Rendered>(result));
+  return std::get<Rendered>(std::move(result));
+}
+
+std::uint32_t repairs(const Rendered& series, Repair repair) {
   return series.repairs[static_cast<std::size_t>(repair)];
 }
 
-std::uint32_t all_repairs(const RenderedSeries& series) {
+std::uint32_t all_repairs(const Rendered& series) {
   std::uint32_t sum = 0;
   for (const std::uint32_t times : series.repairs) sum += times;
   return sum;
@@ -95,9 +117,9 @@ TEST_CASE("a point that cannot be repaired is rejected with its reason") {
   };
   for (const Row& row : rows) {
     CAPTURE(row.point.name);
-    const auto result = render_series(row.point, {}, {});
-    REQUIRE(std::holds_alternative<RenderRejected>(result));
-    CHECK(std::get<RenderRejected>(result).reason == row.reason);
+    const auto result = render(row.point);
+    REQUIRE(std::holds_alternative<Rejection>(result));
+    CHECK(std::get<Rejection>(result) == row.reason);
   }
   CHECK(rendered({std::string(256, 'm'), "s", {}}).head.size() == 259);
 }
