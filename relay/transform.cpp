@@ -298,10 +298,8 @@ SeriesEntry& Transform::remember(const SeriesTable::Key& key, PartArena::Id name
 }
 
 Malformed Transform::read_value(std::string_view text, Value& value) {
-  if (sinks::is_wire_number(text)) {
-    value.text = text;
-    return Malformed::None;
-  }
+  value.text = sinks::wire_text(text, wire_buffer_);
+  if (!value.text.empty()) return Malformed::None;
   double number = 0;
   if (const Malformed reason = parsers::parse_value(text, number); reason != Malformed::None) {
     return reason;

@@ -23,6 +23,7 @@
 #include "relay/series_stages.h"
 #include "relay/series_table.h"
 #include "sinks/block_writer.h"
+#include "sinks/number_format.h"
 
 namespace fedwave::relay {
 
@@ -100,6 +101,7 @@ class Transform final : private parsers::SampleHandler {
   std::vector<sinks::BlockWriter*> writers_;
   ScrapeCounts counts_;
   std::uint64_t last_complete_read_ = 0;
+  sinks::WireBuffer wire_buffer_;
   std::string value_buffer_;
   // The part of the line between head and tail: value, blank, timestamp. With room for the longest
   // number and for copies in wide steps.

@@ -2,6 +2,8 @@
 // worker; never blocks on a receiver.
 #pragma once
 
+#include <string>
+
 #include "sinks/block.h"
 
 namespace fedwave::sinks {
@@ -10,6 +12,8 @@ class BlockOutput {
  public:
   virtual ~BlockOutput() = default;
   virtual void append(Block block) = 0;
+  // Memory for the next block's bytes, if some is to spare: of whatever size and content.
+  virtual std::string spare_buffer() { return {}; }
 };
 
 }  // namespace fedwave::sinks

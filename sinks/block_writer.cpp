@@ -1,8 +1,14 @@
 #include "sinks/block_writer.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace fedwave::sinks {
+namespace {
+
+constexpr std::size_t kBufferBytes = kBlockBytesMax + kLineSlackBytes;
+
+}  // namespace
 
 BlockWriter::BlockWriter(BlockOutput& output, bool gzip, std::uint32_t points_max,
                          const base::Clock& clock)
@@ -10,7 +16,7 @@ BlockWriter::BlockWriter(BlockOutput& output, bool gzip, std::uint32_t points_ma
 
 void BlockWriter::make_room(std::size_t line_bytes) {
   seal(metrics_, PointFormat::Metric);
-  metrics_.text.resize(std::max(line_bytes, kBlockBytesMax) + kLineSlackBytes);
+  metrics_.text.resize(std::max(line_bytes + kLineSlackBytes, kBufferBytes));
 }
 
 void BlockWriter::append_histogram(std::string_view line) {
@@ -28,15 +34,24 @@ void BlockWriter::flush() {
   seal(histograms_, PointFormat::Histogram);
 }
 
+// A block that is nearly full takes the buffer with it, and another one comes in its place.
+std::string BlockWriter::take_lines(Buffer& buffer) {
+  if (buffer.used < kBlockBytesMax / 4 * 3) return buffer.text.substr(0, buffer.used);
+  std::string lines = std::exchange(buffer.text, output_.spare_buffer());
+  if (!buffer.text.empty()) buffer.text.resize(kBufferBytes);
+  lines.resize(buffer.used);
+  return lines;
+}
+
 void BlockWriter::seal(Buffer& buffer, PointFormat format) {
   if (buffer.points == 0) return;
-  const std::string_view lines(buffer.text.data(), buffer.used);
-  Block block{.bytes = gzip_ ? deflater_.deflate(lines) : std::string(lines),
-              .gzip = gzip_,
-              .format = format,
-              .points = buffer.points,
-              .line_bytes = buffer.used,
-              .created_ms = clock_.wall_ms()};
+  Block block{
+      .bytes = gzip_ ? deflater_.deflate({buffer.text.data(), buffer.used}) : take_lines(buffer),
+      .gzip = gzip_,
+      .format = format,
+      .points = buffer.points,
+      .line_bytes = buffer.used,
+      .created_ms = clock_.wall_ms()};
   buffer.used = 0;
   buffer.points = 0;
   output_.append(std::move(block));

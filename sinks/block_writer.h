@@ -44,6 +44,7 @@ class BlockWriter {
 
   void make_room(std::size_t line_bytes);
   void seal(Buffer& buffer, PointFormat format);
+  std::string take_lines(Buffer& buffer);
 
   BlockOutput& output_;
   const bool gzip_;

@@ -2,6 +2,7 @@
 // thread.
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -11,10 +12,14 @@ namespace fedwave::sinks {
 // 23 zeros. Negative zero is written as 0. `value` is finite.
 void append_value(std::string& out, double value);
 
-// True when `text` (a valid number) is already what the wire wants, so that it can be copied:
-// plain decimal without superfluous zeros or sign, at most 17 significant digits. False is no
-// verdict on the number, only "read it and use append_value".
-bool is_wire_number(std::string_view text);
+// What goes on the wire for the number that `text` is, found without reading it into a double:
+// `text` itself when it is a plain decimal of at most 17 significant digits without superfluous
+// zeros or sign, or a view into `buffer` with the decimal point moved when it is d.ddde±dd as
+// Prometheus prints numbers from 1e6 on and below 1e-4. Empty is no verdict on the text, only "read
+// it and use append_value"; any other answer is the same number, and for the shortest digits of a
+// double the same text as append_value's.
+using WireBuffer = std::array<char, 40>;
+std::string_view wire_text(std::string_view text, WireBuffer& buffer);
 
 // As Go prints a float64 by %v, which is how the collector writes the tags le and quantile of typed
 // families: shortest digits, with an exponent below 1e-4 and from 1e6 on, "+Inf", "-Inf", "NaN".

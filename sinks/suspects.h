@@ -4,9 +4,10 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string_view>
 #include <unordered_map>
+
+#include "relay/base/hash.h"
 
 namespace fedwave::sinks {
 
@@ -17,23 +18,24 @@ class Suspects {
 
   // Whether something was taken since the block was suspected.
   [[nodiscard]] bool is_proven(std::string_view block_bytes) const {
-    const auto found = accepted_when_suspected_.find(key(block_bytes));
+    if (accepted_when_suspected_.empty()) return false;  // nearly always: no block is hashed then
+    const auto found = accepted_when_suspected_.find(base::seeded_hash64(block_bytes));
     return found != accepted_when_suspected_.end() && accepted_ > found->second;
   }
   void suspect(std::string_view block_bytes) {
     if (accepted_when_suspected_.size() >= kSuspectsMax) accepted_when_suspected_.clear();
-    accepted_when_suspected_.try_emplace(key(block_bytes), accepted_);
+    accepted_when_suspected_.try_emplace(base::seeded_hash64(block_bytes), accepted_);
   }
-  void forget(std::string_view block_bytes) { accepted_when_suspected_.erase(key(block_bytes)); }
+  void forget(std::string_view block_bytes) {
+    if (accepted_when_suspected_.empty()) return;
+    accepted_when_suspected_.erase(base::seeded_hash64(block_bytes));
+  }
 
  private:
   static constexpr std::size_t kSuspectsMax = 1000;
-  static std::size_t key(std::string_view block_bytes) {
-    return std::hash<std::string_view>()(block_bytes);
-  }
 
   std::uint64_t accepted_ = 0;
-  std::unordered_map<std::size_t, std::uint64_t> accepted_when_suspected_;
+  std::unordered_map<std::uint64_t, std::uint64_t> accepted_when_suspected_;
 };
 
 }  // namespace fedwave::sinks

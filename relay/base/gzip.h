@@ -13,7 +13,8 @@
 
 namespace fedwave::base {
 
-// Takes a gzip stream (several members are fine) in pieces and hands out what is inside.
+// Takes a gzip stream (several members are fine, anything else after one is an error: nothing pads
+// a body of HTTP) in pieces and hands out what is inside.
 class GzipInflater {
  public:
   GzipInflater();

@@ -39,7 +39,7 @@ Spool::~Spool() {
 }
 
 void Spool::append(Block new_block) {
-  auto block = std::make_shared<const Block>(std::move(new_block));
+  const auto block = SpareBuffers::lend(spares_, std::move(new_block));
   std::vector<std::shared_ptr<File>> files;
   bool is_first = false;
   bool on_disk = false;

@@ -31,6 +31,7 @@
 #include "sinks/spool/disk_store.h"
 #include "sinks/spool/folder.h"
 #include "sinks/spool/memory_store.h"
+#include "sinks/spool/spare_buffers.h"
 
 namespace fedwave::sinks {
 
@@ -87,6 +88,7 @@ class Spool final : public BlockOutput {
   Spool& operator=(const Spool&) = delete;
 
   void append(Block block) override;
+  std::string spare_buffer() override { return spares_->take(); }
 
   // A block to deliver. It stays in the spool until settle(); until then or put_back() there is no
   // other.
@@ -157,6 +159,7 @@ class Spool final : public BlockOutput {
   base::ErrorCode disk_failure_{};       // while figures_ have a disk_trouble
   std::int64_t open_not_before_ms_ = 0;  // steady time
   std::int64_t open_pause_ms_ = 0;
+  const std::shared_ptr<SpareBuffers> spares_ = std::make_shared<SpareBuffers>();
   MemoryStore memory_;
   std::int64_t believed_wall_ms_;  // by which blocks grow old
   std::int64_t believed_at_ms_;    // steady time

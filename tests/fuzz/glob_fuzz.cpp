@@ -42,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fedwave::config::FilterRules rules;
   rules.metric_allow.push_back({pattern, {}});
   const fedwave::relay::Filter filter(rules);
-  const bool kept = filter.decide(name, {}).verdict == fedwave::relay::FilterVerdict::Kept;
+  const bool kept = filter.decide_name(name).verdict == fedwave::relay::FilterVerdict::Kept;
   FEDWAVE_CHECK(kept == *expected);
   return 0;
 }
