@@ -57,6 +57,18 @@ class PartView {
   const char* bytes_;
 };
 
+// What becomes of a line that is put together of a name's and a label block's part.
+inline Verdict line_verdict(Verdict name, std::size_t head_bytes, Verdict labels,
+                            std::size_t tail_bytes) {
+  const Verdict verdict = first_verdict(name, labels);
+  const bool is_too_long = head_bytes + tail_bytes > kSeriesBytesMax;
+  return verdict == Verdict::Kept && is_too_long ? Verdict::LineTooLong : verdict;
+}
+inline Verdict line_verdict(const PartView& name, const PartView& labels, std::size_t sink) {
+  return line_verdict(name.verdict(sink), name.text(sink).size(), labels.verdict(sink),
+                      labels.text(sink).size());
+}
+
 class PartArena {
  public:
   // Says which part; never 0.

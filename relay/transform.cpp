@@ -6,7 +6,6 @@
 #include <cstring>
 #include <utility>
 
-#include "parsers/scan.h"
 #include "relay/base/check.h"
 #include "relay/count_text.h"
 #include "sinks/number_format.h"
@@ -15,7 +14,6 @@ namespace fedwave::relay {
 namespace {
 
 using parsers::Malformed;
-using parsers::SampleKind;
 using parsers::SampleLineView;
 
 // Entries live through this many scrapes without being seen: long enough for a target that misses a
@@ -39,36 +37,14 @@ char* copy_wide(char* at, std::string_view text) {
   return at + text.size();
 }
 
-Verdict line_verdict(Verdict name, std::string_view head, Verdict labels, std::string_view tail) {
-  const Verdict verdict = first_verdict(name, labels);
-  const bool is_too_long = head.size() + tail.size() > kSeriesBytesMax;
-  return verdict == Verdict::Kept && is_too_long ? Verdict::LineTooLong : verdict;
-}
-
-Verdict line_verdict(const PartView& name, const PartView& labels, std::size_t sink) {
-  return line_verdict(name.verdict(sink), name.text(sink), labels.verdict(sink), labels.text(sink));
-}
-
-// What the keys of parts are for. A label block looks different as a bucket's, as a quantile's and
-// as any other sample's; a name by its family's type and as a distribution's.
-constexpr std::uint64_t kNoLabelsVariant = 0;
-std::uint64_t labels_variant(SampleKind kind) {
-  const bool has_bound = kind == SampleKind::HistogramBucket || kind == SampleKind::SummaryQuantile;
-  return has_bound ? 1 + static_cast<std::uint64_t>(kind) : 1;
-}
-std::uint64_t name_variant(SampleKind kind, bool converts) {
-  return (converts ? 64U : 32U) + static_cast<std::uint64_t>(kind);
-}
-
-// The labels have no say then.
-bool is_sources_name_verdict(Verdict verdict) {
-  return verdict == Verdict::SourceNotInAllowList || verdict == Verdict::SourceDenyList;
-}
-
 }  // namespace
 
 Transform::Transform(const config::Source& source, const SeriesStages& stages)
-    : source_(source), stages_(stages), table_(stages.sink_count()), counts_(stages.sink_count()) {}
+    : source_(source),
+      stages_(stages),
+      table_(stages.sink_count()),
+      learner_(stages, static_cast<std::size_t>(source.limits.labels), table_, distributions_),
+      counts_(stages.sink_count()) {}
 
 void Transform::begin(std::int64_t start_ms, const std::vector<sinks::BlockWriter*>& writers) {
   FEDWAVE_CHECK(writers.size() == stages_.sink_count());
@@ -193,7 +169,9 @@ Malformed Transform::take(const SampleLineView& sample, const SeriesTable::Key& 
     return Malformed::None;
   }
   if (entry == nullptr) {
-    if (const Malformed bad = learn(sample, key, entry); bad != Malformed::None) return bad;
+    const Malformed bad = learner_.learn(sample, key, counts_.repaired, entry);
+    if (bad != Malformed::None) return bad;
+    ++counts_.new_series;
   }
   ++counts_.read;
   entry->last_seen = age_;
@@ -203,98 +181,6 @@ Malformed Transform::take(const SampleLineView& sample, const SeriesTable::Key& 
     send(*entry, sample, value);
   }
   return Malformed::None;
-}
-
-Malformed Transform::learn(const SampleLineView& sample, const SeriesTable::Key& key,
-                           SeriesEntry*& entry) {
-  if (stages_.may_convert(sample.kind)) return learn_convertible(sample, key, entry);
-  const std::string_view bare_name =
-      sample.series.substr(0, parsers::metric_name_length(sample.series));
-  const SeriesTable::Key labels_key =
-      base::seeded_hash128(sample.series.substr(bare_name.size()), labels_variant(sample.kind));
-  PartArena::Id labels = table_.find_part(labels_key);
-  // Labels that were good behind another name are good behind this one.
-  const bool is_parsed = labels == 0 || bare_name.empty();
-  if (is_parsed) {
-    if (const Malformed bad = parse(sample.series); bad != Malformed::None) return bad;
-  }
-  const PartArena::Id name = name_part(is_parsed ? series_.name : bare_name, sample.kind, false);
-  if (is_sources_name_verdict(table_.part(name).verdict(0))) {
-    labels = no_labels();
-  } else if (labels == 0) {
-    stages_.plan_labels(series_, sample.kind, labels_plan_);
-    labels = table_.insert_part(labels_key, labels_plan_.part);
-  }
-  entry = &remember(key, name, labels);
-  return Malformed::None;
-}
-
-Malformed Transform::parse(std::string_view series) {
-  return parsers::parse_series(series, series_, static_cast<std::size_t>(source_.limits.labels));
-}
-
-PartArena::Id Transform::name_part(std::string_view name, SampleKind kind, bool converts) {
-  const SeriesTable::Key key = base::seeded_hash128(name, name_variant(kind, converts));
-  if (const PartArena::Id known = table_.find_part(key); known != 0) return known;
-  stages_.plan_name(name, kind, converts, name_plan_);
-  return table_.insert_part(key, name_plan_.part);
-}
-
-PartArena::Id Transform::shared_part(const SeriesTable::Key& key, const PartPlan& plan) {
-  const PartArena::Id known = table_.find_part(key);
-  return known != 0 ? known : table_.insert_part(key, plan);
-}
-
-// For series whose name decides alone.
-PartArena::Id Transform::no_labels() {
-  PartPlan nothing;
-  nothing.sinks.resize(stages_.sink_count());
-  return shared_part(base::seeded_hash128({}, kNoLabelsVariant), nothing);
-}
-
-// The labels' part is the series' own here: it says which distribution, and with which bound.
-Malformed Transform::learn_convertible(const SampleLineView& sample, const SeriesTable::Key& key,
-                                       SeriesEntry*& entry) {
-  if (const Malformed bad = parse(sample.series); bad != Malformed::None) return bad;
-  stages_.plan_labels(series_, sample.kind, labels_plan_);
-  const bool converts = labels_plan_.part.converts;
-  stages_.plan_name(series_.name, sample.kind, converts, name_plan_);
-  const PartArena::Id name = shared_part(
-      base::seeded_hash128(series_.name, name_variant(sample.kind, converts)), name_plan_.part);
-  const std::uint32_t group = converts ? distribution_group() : 0;
-  entry = &remember(key, name, table_.insert_own_part(labels_plan_.part, group));
-  return Malformed::None;
-}
-
-// Of the series that has just been planned. The group gets the texts; what is left to the series is
-// the verdict.
-std::uint32_t Transform::distribution_group() {
-  std::vector<DistributionLine> lines(stages_.sink_count());
-  for (std::size_t i = 0; i < lines.size(); ++i) {
-    const SinkPart& name = name_plan_.part.sinks[i];
-    SinkPart& labels = labels_plan_.part.sinks[i];
-    lines[i] = {.verdict = line_verdict(name.verdict, name.text, labels.verdict, labels.text),
-                .series = {.head = name.text, .tail = std::move(labels.text)}};
-    labels.verdict = lines[i].verdict;
-    labels.text.clear();
-  }
-  base::Hash128 key = base::seeded_hash128(name_plan_.name);
-  key.low += labels_plan_.distribution.low;
-  key.high += labels_plan_.distribution.high;
-  return distributions_.group_of(key, std::move(lines));
-}
-
-SeriesEntry& Transform::remember(const SeriesTable::Key& key, PartArena::Id name,
-                                 PartArena::Id labels) {
-  ++counts_.new_series;
-  const PartView name_view = table_.part(name);
-  const PartView labels_view = table_.part(labels);
-  for (std::size_t i = 0; i < stages_.sink_count(); ++i) {
-    if (line_verdict(name_view, labels_view, i) == Verdict::Kept) {
-      labels_view.add_repairs(i, counts_.repaired);
-    }
-  }
-  return table_.insert(key, name, labels);
 }
 
 Malformed Transform::read_value(std::string_view text, Value& value) {

@@ -1,7 +1,7 @@
 // The path of a sample from a page's bytes to the blocks of every sink, for one target: lines are
 // cut by the text parser, looked up in the series table by the batch (so that the memory of one
 // comes while another is hashed), and copied with their value and timestamp into the block writers.
-// Only a series seen for the first time takes the long way (series_stages).
+// Only a series seen for the first time takes the long way (series_learner).
 //
 // One object per target, used by one worker at a time; it keeps the series table between scrapes.
 // Stages, writers and sinks' spools outlive it.
@@ -20,6 +20,7 @@
 #include "parsers/text_parser.h"
 #include "relay/distributions.h"
 #include "relay/scrape_counts.h"
+#include "relay/series_learner.h"
 #include "relay/series_stages.h"
 #include "relay/series_table.h"
 #include "sinks/block_writer.h"
@@ -63,19 +64,6 @@ class Transform final : private parsers::SampleHandler {
   parsers::Malformed read_value(std::string_view text, Value& value);
   void truncate(Value& value);
 
-  // A series seen for the first time.
-  parsers::Malformed learn(const parsers::SampleLineView& sample, const SeriesTable::Key& key,
-                           SeriesEntry*& entry);
-  parsers::Malformed parse(std::string_view series);
-  PartArena::Id name_part(std::string_view name, parsers::SampleKind kind, bool converts);
-  PartArena::Id shared_part(const SeriesTable::Key& key, const PartPlan& plan);
-  PartArena::Id no_labels();
-  parsers::Malformed learn_convertible(const parsers::SampleLineView& sample,
-                                       const SeriesTable::Key& key, SeriesEntry*& entry);
-  std::uint32_t distribution_group();
-  SeriesEntry& remember(const SeriesTable::Key& key, PartArena::Id name, PartArena::Id labels);
-
-  // A known one.
   void send(SeriesEntry& entry, const parsers::SampleLineView& sample, Value value);
   static void count_unsent(Verdict verdict, bool is_repeated, Value::Kind kind, SinkCounts& counts);
   void absorb(const SeriesEntry& entry, const Value& value);
@@ -91,12 +79,10 @@ class Transform final : private parsers::SampleHandler {
   const SeriesStages& stages_;
   SeriesTable table_;
   Distributions distributions_;
+  SeriesLearner learner_;
   std::optional<parsers::TextPage> page_;  // of the scrape in hand
-  parsers::SeriesBuffer series_;
-  NamePlan name_plan_;
-  LabelsPlan labels_plan_;
-  std::uint32_t scrape_ = 0;  // number of the scrape in hand
-  std::uint32_t age_ = 1;     // grows with each complete scrape: a failed one makes nothing older
+  std::uint32_t scrape_ = 0;               // number of the scrape in hand
+  std::uint32_t age_ = 1;  // grows with each complete scrape: a failed one makes nothing older
   std::int64_t start_ms_ = 0;
   std::vector<sinks::BlockWriter*> writers_;
   ScrapeCounts counts_;

@@ -320,3 +320,11 @@ TEST_CASE("the last half line of a page that was cut off is thrown away") {
   CHECK(bench.scrape("a 1\nb 12", kStartMs, false).read == 1);
   CHECK(bench.scrape("a 1\nb 12", kStartMs + 60'000, true).read == 2);
 }
+
+TEST_CASE("labels that hold a quoted name are bad behind a bare one, wherever they came from") {
+  Bench bench("");
+  const ScrapeCounts counts = bench.scrape("{\"q\",x=\"1\"} 1\nbare{\"q\",x=\"1\"} 2\n");
+  CHECK(counts.read == 1);
+  CHECK(counts.malformed[static_cast<std::size_t>(parsers::Malformed::NameLabel)] == 1);
+  CHECK(bench.lines() == "\"q.value\" 1 1767225600 source=\"s\" \"cluster\"=\"c\" \"x\"=\"1\"\n");
+}

@@ -1,0 +1,8 @@
+// How this process uses its heap. Once, at the beginning of main, before there are threads.
+#pragma once
+
+namespace fedwave::base {
+
+void tune_allocator();
+
+}  // namespace fedwave::base

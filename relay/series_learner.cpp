@@ -1,0 +1,128 @@
+#include "relay/series_learner.h"
+
+#include <utility>
+
+#include "parsers/scan.h"
+
+namespace fedwave::relay {
+namespace {
+
+using parsers::Malformed;
+using parsers::SampleKind;
+using parsers::SampleLineView;
+
+// What the keys of parts are for. A label block looks different as a bucket's, as a quantile's and
+// as any other sample's, and it is none behind a bare name when it holds a quoted one; a name looks
+// different by its family's type and as a distribution's.
+constexpr std::uint64_t kNoLabelsVariant = 0;
+std::uint64_t labels_variant(SampleKind kind, bool is_bare_name) {
+  const bool has_bound = kind == SampleKind::HistogramBucket || kind == SampleKind::SummaryQuantile;
+  return (is_bare_name ? 1U : 16U) + (has_bound ? static_cast<std::uint64_t>(kind) : 0U);
+}
+std::uint64_t name_variant(SampleKind kind, bool converts) {
+  return (converts ? 64U : 32U) + static_cast<std::uint64_t>(kind);
+}
+
+// The labels have no say then.
+bool is_sources_name_verdict(Verdict verdict) {
+  return verdict == Verdict::SourceNotInAllowList || verdict == Verdict::SourceDenyList;
+}
+
+}  // namespace
+
+Malformed SeriesLearner::learn(const SampleLineView& sample, const SeriesTable::Key& key,
+                               std::span<std::uint64_t> repairs, SeriesEntry*& entry) {
+  Parts parts;
+  const Malformed bad =
+      stages_.may_convert(sample.kind) ? own_parts(sample, parts) : shared_parts(sample, parts);
+  if (bad != Malformed::None) return bad;
+  count_repairs(parts, repairs);
+  entry = &table_.insert(key, parts.name, parts.labels);
+  return Malformed::None;
+}
+
+Malformed SeriesLearner::shared_parts(const SampleLineView& sample, Parts& parts) {
+  const std::string_view bare_name =
+      sample.series.substr(0, parsers::metric_name_length(sample.series));
+  const SeriesTable::Key labels_key = base::seeded_hash128(
+      sample.series.substr(bare_name.size()), labels_variant(sample.kind, !bare_name.empty()));
+  parts.labels = table_.find_part(labels_key);
+  // Labels that were good behind another name are good behind this one.
+  const bool is_parsed = parts.labels == 0 || bare_name.empty();
+  if (is_parsed) {
+    if (const Malformed bad = parse(sample.series); bad != Malformed::None) return bad;
+  }
+  parts.name = name_part(is_parsed ? series_.name : bare_name, sample.kind);
+  if (is_sources_name_verdict(table_.part(parts.name).verdict(0))) {
+    parts.labels = no_labels();
+  } else if (parts.labels == 0) {
+    stages_.plan_labels(series_, sample.kind, labels_plan_);
+    parts.labels = table_.insert_part(labels_key, labels_plan_.part);
+  }
+  return Malformed::None;
+}
+
+Malformed SeriesLearner::parse(std::string_view series) {
+  return parsers::parse_series(series, series_, labels_max_);
+}
+
+PartArena::Id SeriesLearner::name_part(std::string_view name, SampleKind kind) {
+  const SeriesTable::Key key = base::seeded_hash128(name, name_variant(kind, false));
+  if (const PartArena::Id known = table_.find_part(key); known != 0) return known;
+  stages_.plan_name(name, kind, false, name_plan_);
+  return table_.insert_part(key, name_plan_.part);
+}
+
+PartArena::Id SeriesLearner::shared_part(const SeriesTable::Key& key, const PartPlan& plan) {
+  const PartArena::Id known = table_.find_part(key);
+  return known != 0 ? known : table_.insert_part(key, plan);
+}
+
+// For series whose name decides alone.
+PartArena::Id SeriesLearner::no_labels() {
+  PartPlan nothing;
+  nothing.sinks.resize(stages_.sink_count());
+  return shared_part(base::seeded_hash128({}, kNoLabelsVariant), nothing);
+}
+
+// The labels' part is the series' own here: it says which distribution, and with which bound.
+Malformed SeriesLearner::own_parts(const SampleLineView& sample, Parts& parts) {
+  if (const Malformed bad = parse(sample.series); bad != Malformed::None) return bad;
+  stages_.plan_labels(series_, sample.kind, labels_plan_);
+  const bool converts = labels_plan_.part.converts;
+  stages_.plan_name(series_.name, sample.kind, converts, name_plan_);
+  parts.name = shared_part(base::seeded_hash128(series_.name, name_variant(sample.kind, converts)),
+                           name_plan_.part);
+  const std::uint32_t group = converts ? distribution_group() : 0;
+  parts.labels = table_.insert_own_part(labels_plan_.part, group);
+  return Malformed::None;
+}
+
+// Of the series that has just been planned. The group gets the texts; what is left to the series is
+// the verdict.
+std::uint32_t SeriesLearner::distribution_group() {
+  std::vector<DistributionLine> lines(stages_.sink_count());
+  for (std::size_t i = 0; i < lines.size(); ++i) {
+    const SinkPart& name = name_plan_.part.sinks[i];
+    SinkPart& labels = labels_plan_.part.sinks[i];
+    lines[i] = {
+        .verdict = line_verdict(name.verdict, name.text.size(), labels.verdict, labels.text.size()),
+        .series = {.head = name.text, .tail = std::move(labels.text)}};
+    labels.verdict = lines[i].verdict;
+    labels.text.clear();
+  }
+  base::Hash128 key = base::seeded_hash128(name_plan_.name);
+  key.low += labels_plan_.distribution.low;
+  key.high += labels_plan_.distribution.high;
+  return distributions_.group_of(key, std::move(lines));
+}
+
+void SeriesLearner::count_repairs(const Parts& parts, std::span<std::uint64_t> repairs) const {
+  const PartView name = table_.part(parts.name);
+  const PartView labels = table_.part(parts.labels);
+  for (std::size_t i = 0; i < stages_.sink_count(); ++i) {
+    if (line_verdict(name, labels, i) == Verdict::Kept) labels.add_repairs(i, repairs);
+  }
+}
+
+}  // namespace fedwave::relay
