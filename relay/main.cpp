@@ -1,7 +1,7 @@
-#include "relay/base/allocator.h"
+#include "relay/allocator.h"
 #include "relay/command_line.h"
 
 int main(int argc, char** argv) {
-  fedwave::base::tune_allocator();
+  fedwave::relay::tune_allocator();
   return fedwave::relay::run_command_line(argc, argv);
 }

@@ -24,7 +24,7 @@
 #include <vector>
 
 #include "config/load.h"
-#include "relay/base/allocator.h"
+#include "relay/allocator.h"
 #include "relay/base/clock.h"
 #include "relay/base/gzip.h"
 #include "relay/series_stages.h"
@@ -583,7 +583,7 @@ void run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  base::tune_allocator();  // a first scrape depends on how its tables get their memory
+  relay::tune_allocator();  // a first scrape depends on how its tables get their memory
   try {
     run(read_options(argc, argv));
     return 0;

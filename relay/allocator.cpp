@@ -1,8 +1,8 @@
-#include "relay/base/allocator.h"
+#include "relay/allocator.h"
 
 #include <malloc.h>
 
-namespace fedwave::base {
+namespace fedwave::relay {
 
 void tune_allocator() {
   // Every thread would get an arena of its own otherwise, and none gives its memory back.
@@ -13,4 +13,4 @@ void tune_allocator() {
   mallopt(M_MMAP_THRESHOLD, 1 << 20);
 }
 
-}  // namespace fedwave::base
+}  // namespace fedwave::relay
