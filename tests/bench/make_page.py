@@ -12,6 +12,7 @@ import random
 import statistics
 import sys
 import time
+from functools import partial
 from typing import NamedTuple
 
 INTERVAL_S = 60            # between two scrapes
@@ -195,85 +196,129 @@ def raw_labels(flow):
     return labels
 
 
-class Page:
-    """One scrape's page: lines by family, as they are collected."""
+class Moment(NamedTuple):
+    """When a page is scraped."""
+    scrape: int
+    base_ms: int
 
-    def __init__(self, scrape, raw, base_ms):
-        self._families = {}
-        self._raw = raw
-        self._base_ms = base_ms + scrape * INTERVAL_S * 1000
-        self._scrape = scrape
-        self._uptime_s = UPTIME_S + scrape * INTERVAL_S
+    @property
+    def time_ms(self):
+        return self.base_ms + self.scrape * INTERVAL_S * 1000
 
-    def add(self, family, labels, value, offset_ms):
-        self._families.setdefault(family, []).append(
-            f"{family}{{{labels}}} {go_number(value)} {self._base_ms + offset_ms}\n")
+    @property
+    def uptime_s(self):
+        return UPTIME_S + self.scrape * INTERVAL_S
 
-    def text(self):
-        return "".join(f"# TYPE {family} untyped\n" + "".join(self._families[family])
-                       for family in sorted(self._families))
 
-    def add_flow(self, flow):
-        labels = raw_labels(flow) if self._raw else aggregated_labels(flow)
-        # Rules are evaluated together; pods are scraped each at a time of its own.
-        offset_ms = flow.reporting_pod.offset_ms if self._raw else 0
+class FlowLines:
+    """The labels of a flow's lines and the numbers that its values come from."""
+
+    def __init__(self, flow, moment, raw):
+        labels = raw_labels(flow) if raw else aggregated_labels(flow)
         # Prometheus appends an empty instance where a series has none, after the sorted labels.
-        end = "" if self._raw else ',instance=""'
-        plain = label_text(labels) + end
-        with_bound = label_text({**labels, "le": "@"}) + end
-        before_bound, _, after_bound = with_bound.partition("@")
-        bounds = [before_bound + text + after_bound for text in BOUND_TEXTS]
-        count = int(flow.per_second * self._uptime_s) + 1
-        self.add("istio_requests_total", plain, count, offset_ms)
-        for i, family in enumerate(TCP_TOTALS):
-            self.add(family, plain, count * (1500, 700, 1, 1)[i], offset_ms)
-        wave = 1 + 0.4 * math.sin(flow.phase + self._scrape)
+        end = "" if raw else ',instance=""'
+        self.plain = label_text(labels) + end
+        self._before_bound, _, self._after_bound = (
+            label_text({**labels, "le": "@"}) + end).partition("@")
+        # Rules are evaluated together; pods are scraped each at a time of its own.
+        self.time_ms = moment.time_ms + (flow.reporting_pod.offset_ms if raw else 0)
+        self._raw = raw
+        self._histograms = flow.histograms
+        self._wave = 1 + 0.4 * math.sin(flow.phase + moment.scrape)
+        self._count = int(flow.per_second * moment.uptime_s) + 1
         # The rules' buckets are rates of the last seconds, a pod's are counters.
-        observed = count if self._raw else flow.per_second * wave
-        for family, histogram in zip(HISTOGRAMS, flow.histograms):
-            for bound, share in zip(bounds, histogram.shares):
-                value = int(observed * share) if self._raw else observed * share
-                self.add(f"{family}_bucket", bound, value, offset_ms)
-            for (name, _), quantile in zip(QUANTILES, histogram.quantiles):
-                self.add(f"{family}_bucket_{name}", plain, quantile * wave, offset_ms)
-            self.add(f"{family}_count", plain, count, offset_ms)
-            self.add(f"{family}_sum", plain, round(count * histogram.mean, 3), offset_ms)
+        self._observed = self._count if raw else flow.per_second * self._wave
 
-    def add_process(self, pod):
-        labels = label_text(pod_labels(pod))
-        for i, family in enumerate(PROCESS_METRICS):
-            self.add(family, labels, (pod.offset_ms + 1) * 10 ** (i % 4) * self._uptime_s / UPTIME_S,
-                     pod.offset_ms)
+    def count(self, factor):
+        yield self.plain, self._count * factor
 
-    def add_istiod(self, pod):
-        base = {**pod_labels(pod), "istio": "pilot"}
+    def buckets(self, histogram):
+        for bound, share in zip(BOUND_TEXTS, self._histograms[histogram].shares):
+            value = self._observed * share
+            yield self._before_bound + bound + self._after_bound, int(value) if self._raw else value
 
-        def add(family, value, **more):
-            self.add(family, label_text({**base, **more}), value, pod.offset_ms)
-        grown = self._uptime_s // INTERVAL_S
-        for i, family in enumerate(PILOT_TOTALS):
-            add(family, (i + 1) * grown)
-        for family in PILOT_HISTOGRAMS:
-            for i, bound in enumerate(PILOT_BOUND_TEXTS):
-                add(family, (i + 1) * grown, le=bound)
-        for i, kind in enumerate(PUSH_TYPES):
-            add("pilot_xds_pushes", (i + 1) * grown, type=kind)
-        add("istio_build", 1, component="pilot", tag="1.20.3")
+    def quantile(self, histogram, which):
+        yield self.plain, self._histograms[histogram].quantiles[which] * self._wave
+
+    def sum(self, histogram):
+        yield self.plain, round(self._count * self._histograms[histogram].mean, 3)
 
 
-def make_page(series, scrape=0, raw=False, seed=1, base_ms=None):
-    """The page's text, with about `series` series."""
-    if base_ms is None:
-        base_ms = int(time.time() * 1000) - BASE_AGE_MS
+class IstiodLines:
+    def __init__(self, pod, moment):
+        self._labels = {**pod_labels(pod), "istio": "pilot"}
+        self._grown = moment.uptime_s // INTERVAL_S
+        self.time_ms = moment.time_ms + pod.offset_ms
+
+    def total(self, factor):
+        yield label_text(self._labels), factor * self._grown
+
+    def each(self, label, values):
+        for i, value in enumerate(values):
+            yield label_text({**self._labels, label: value}), (i + 1) * self._grown
+
+    def build(self):
+        yield label_text({**self._labels, "component": "pilot", "tag": "1.20.3"}), 1
+
+
+class PodLines:
+    def __init__(self, pod, moment):
+        self._labels = label_text(pod_labels(pod))
+        self._start = pod.offset_ms + 1
+        self._uptime_s = moment.uptime_s
+        self.time_ms = moment.time_ms + pod.offset_ms
+
+    def process(self, decade):
+        yield self._labels, self._start * 10 ** decade * self._uptime_s / UPTIME_S
+
+
+def flow_families():
+    """(family, function of a FlowLines) for each family that flows have."""
+    yield "istio_requests_total", lambda flow: flow.count(1)
+    for family, factor in zip(TCP_TOTALS, (1500, 700, 1, 1)):
+        yield family, partial(FlowLines.count, factor=factor)
+    for histogram, family in enumerate(HISTOGRAMS):
+        yield f"{family}_bucket", partial(FlowLines.buckets, histogram=histogram)
+        for which, (name, _) in enumerate(QUANTILES):
+            yield (f"{family}_bucket_{name}",
+                   partial(FlowLines.quantile, histogram=histogram, which=which))
+        yield f"{family}_count", lambda flow: flow.count(1)
+        yield f"{family}_sum", partial(FlowLines.sum, histogram=histogram)
+
+
+def istiod_families():
+    for i, family in enumerate(PILOT_TOTALS):
+        yield family, partial(IstiodLines.total, factor=i + 1)
+    for family in PILOT_HISTOGRAMS:
+        yield family, partial(IstiodLines.each, label="le", values=PILOT_BOUND_TEXTS)
+    yield "pilot_xds_pushes", partial(IstiodLines.each, label="type", values=PUSH_TYPES)
+    yield "istio_build", IstiodLines.build
+
+
+def process_families():
+    for i, family in enumerate(PROCESS_METRICS):
+        yield family, partial(PodLines.process, decade=i % 4)
+
+
+def write_page(file, series, scrape=0, raw=False, seed=1, base_ms=None):
+    """Writes a page of about `series` series to a text file, a family at a time, because a page may
+    be larger than what one wants to keep in memory; the number of series."""
+    moment = Moment(scrape, int(time.time() * 1000) - BASE_AGE_MS if base_ms is None else base_ms)
     mesh = make_mesh(series, seed)
-    page = Page(scrape, raw, base_ms)
-    for flow in mesh.flows:
-        page.add_flow(flow)
-    for pod in mesh.pods + mesh.istiods:
-        page.add_process(pod)
-    for pod in mesh.istiods:
-        page.add_istiod(pod)
-    return page.text()
+    parts = ((flow_families(), [FlowLines(flow, moment, raw) for flow in mesh.flows]),
+             (process_families(), [PodLines(pod, moment) for pod in mesh.pods + mesh.istiods]),
+             (istiod_families(), [IstiodLines(pod, moment) for pod in mesh.istiods]))
+    families = sorted((family, samples, members) for families, members in parts
+                      for family, samples in families)
+    count = 0
+    for family, samples, members in families:
+        file.write(f"# TYPE {family} untyped\n")
+        for member in members:
+            lines = [f"{family}{{{labels}}} {go_number(value)} {member.time_ms}\n"
+                     for labels, value in samples(member)]
+            file.write("".join(lines))
+            count += len(lines)
+    return count
 
 
 def main():
@@ -285,8 +330,7 @@ def main():
     parser.add_argument("--base-ms", type=int, metavar="MS",
                         help="time of scrape 0 (default: an hour ago)")
     options = parser.parse_args()
-    sys.stdout.write(make_page(options.series, options.scrape, options.raw, options.seed,
-                               options.base_ms))
+    write_page(sys.stdout, options.series, options.scrape, options.raw, options.seed, options.base_ms)
 
 
 if __name__ == "__main__":
