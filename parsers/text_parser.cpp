@@ -14,6 +14,7 @@ constexpr std::size_t kExcerptBytesMax = 200;
 // How many lines one sample may span by raw newlines in its label values. Bounds the work that a
 // stray quote can cause.
 constexpr std::size_t kHeldLinesMax = 8;
+constexpr std::size_t kRefusedPerBatchMax = 2;
 // What offsets of 32 bits reach.
 constexpr std::size_t kFeedBytesMax = std::size_t{1} << 30;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
@@ -136,10 +137,13 @@ void TextPage::hand_over_batch() {
     static_cast<void>(set_kind(batch_[i]));  // their names are bare
   }
   const std::span<const SampleLineView> samples(batch_.data(), size);
+  std::size_t refused = 0;
   for (std::size_t taken = 0; taken < size; ++taken) {
     Malformed reason = Malformed::None;
-    if (held_lines_ == 0) {
+    // A page of bad lines must not have the rest of each batch looked at again for every one.
+    if (held_lines_ == 0 && refused < kRefusedPerBatchMax) {
       taken += handler_.on_samples(samples.subspan(taken), first_number + taken, reason);
+      ++refused;
     }
     if (taken < size) take_line(batch_lines_[taken], first_number + taken);
   }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "parsers/scan.h"
+#include "relay/base/check.h"
 
 namespace fedwave::relay {
 namespace {
@@ -29,6 +30,12 @@ bool is_sources_name_verdict(Verdict verdict) {
 }
 
 }  // namespace
+
+SeriesLearner::SeriesLearner(const SeriesStages& stages, std::size_t labels_max, SeriesTable& table,
+                             Distributions& distributions)
+    : stages_(stages), labels_max_(labels_max), table_(table), distributions_(distributions) {
+  FEDWAVE_CHECK(stages.sink_count() > 0);  // the first one's verdict tells the source's
+}
 
 Malformed SeriesLearner::learn(const SampleLineView& sample, const SeriesTable::Key& key,
                                std::span<std::uint64_t> repairs, SeriesEntry*& entry) {
@@ -112,8 +119,8 @@ std::uint32_t SeriesLearner::distribution_group() {
     labels.text.clear();
   }
   base::Hash128 key = base::seeded_hash128(name_plan_.name);
-  key.low += labels_plan_.distribution.low;
-  key.high += labels_plan_.distribution.high;
+  key.low += labels_plan_.distribution.low * 3;  // which is the name and which the labels counts
+  key.high += labels_plan_.distribution.high * 3;
   return distributions_.group_of(key, std::move(lines));
 }
 

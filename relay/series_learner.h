@@ -21,8 +21,7 @@ namespace fedwave::relay {
 class SeriesLearner {
  public:
   SeriesLearner(const SeriesStages& stages, std::size_t labels_max, SeriesTable& table,
-                Distributions& distributions)
-      : stages_(stages), labels_max_(labels_max), table_(table), distributions_(distributions) {}
+                Distributions& distributions);
 
   // None and the new entry, or why the series is malformed; nothing is kept of it then. Adds what
   // had to be repaired for the sinks that take it.

@@ -160,6 +160,11 @@ Malformed Transform::take(const SampleLineView& sample, const SeriesTable::Key& 
                           SeriesEntry* entry) {
   Value value;
   if (const Malformed bad = read_value(sample.value, value); bad != Malformed::None) return bad;
+  if (entry == nullptr) {
+    const Malformed bad = learner_.learn(sample, key, counts_.repaired, entry);
+    if (bad != Malformed::None) return bad;
+    ++counts_.new_series;
+  }
   if (counts_.read >= static_cast<std::uint64_t>(source_.limits.samples)) {
     fail(base::ErrorCode::SampleLimit,
          "the page has more samples than limits.samples (" +
@@ -167,11 +172,6 @@ Malformed Transform::take(const SampleLineView& sample, const SeriesTable::Key& 
              "); the first ones were kept; narrow match[] or raise the limit",
          Reading::Stops);
     return Malformed::None;
-  }
-  if (entry == nullptr) {
-    const Malformed bad = learner_.learn(sample, key, counts_.repaired, entry);
-    if (bad != Malformed::None) return bad;
-    ++counts_.new_series;
   }
   ++counts_.read;
   entry->last_seen = age_;

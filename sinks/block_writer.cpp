@@ -7,6 +7,8 @@ namespace fedwave::sinks {
 namespace {
 
 constexpr std::size_t kBufferBytes = kBlockBytesMax + kLineSlackBytes;
+// A block that was sealed because the next line had no room has at least so much.
+constexpr std::size_t kFullBytesMin = kBlockBytesMax / 16 * 15;
 
 }  // namespace
 
@@ -34,9 +36,9 @@ void BlockWriter::flush() {
   seal(histograms_, PointFormat::Histogram);
 }
 
-// A block that is nearly full takes the buffer with it, and another one comes in its place.
+// A full block takes the buffer with it, and another one comes in its place.
 std::string BlockWriter::take_lines(Buffer& buffer) {
-  if (buffer.used < kBlockBytesMax / 4 * 3) return buffer.text.substr(0, buffer.used);
+  if (buffer.used < kFullBytesMin) return buffer.text.substr(0, buffer.used);
   std::string lines = std::exchange(buffer.text, output_.spare_buffer());
   if (!buffer.text.empty()) buffer.text.resize(kBufferBytes);
   lines.resize(buffer.used);

@@ -73,6 +73,7 @@ constexpr std::size_t kTextBytesMax = 24;
 template <class Word>
 std::uint64_t load(const char* bytes) {
   Word word = 0;
+  static_assert(std::endian::native == std::endian::little);
   std::memcpy(&word, bytes, sizeof word);
   return word;
 }
