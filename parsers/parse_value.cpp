@@ -37,7 +37,9 @@ bool is_too_large(std::string_view digits) {
     if (is_negative || exponent.front() == '+') exponent.remove_prefix(1);
     std::int64_t number = 0;
     const auto read = std::from_chars(exponent.data(), exponent.data() + exponent.size(), number);
-    if (read.ec != std::errc{}) return !is_negative;
+    // More than any mantissa that fits in memory could make up for.
+    constexpr std::int64_t kBeyondMantissas = 1'000'000'000'000;
+    if (read.ec != std::errc{} || number > kBeyondMantissas) return !is_negative;
     power += is_negative ? -number : number;
   }
   return power > 0;

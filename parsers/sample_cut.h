@@ -1,7 +1,8 @@
 // Cuts a sample line from its end: neither value nor timestamp holds a blank or a brace, so the
 // labels need not be read. For a line that is well formed this is the cut that the forward parse
-// makes; for any other it fails, or it hands out a series or a value that parse_series or
-// parse_value refuses. Hence a series that was accepted once can be trusted by its bytes.
+// makes; for any other, and for odd ones (a tab beside the value, no blank before it), it fails, or
+// it hands out a series or a value that parse_series or parse_value refuses. Hence a series that
+// was accepted once can be trusted by its bytes, and a refused line has to be read forwards.
 //
 // Pure functions, any thread.
 #pragma once

@@ -291,6 +291,8 @@ TEST_CASE("a value is a number as Go reads one, without hexadecimal and undersco
       {"1" + zeros, Malformed::ValueOverflow, 0},
       {"0.001e400", Malformed::ValueOverflow, 0},
       {"1e99999999999999999999", Malformed::ValueOverflow, 0},
+      {"1e9223372036854775807", Malformed::ValueOverflow, 0},
+      {"1e-9223372036854775807", Malformed::None, 0},
       {"", Malformed::MissingValue, 0},
       {"+", Malformed::BadValue, 0},
       {"-", Malformed::BadValue, 0},

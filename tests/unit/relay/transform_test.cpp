@@ -2,63 +2,15 @@
 
 #include <doctest/doctest.h>
 
-#include "tests/support/configs.h"
-#include "tests/support/fakes.h"
+#include "tests/support/scrape_bench.h"
 
 using namespace fedwave;
 using relay::ScrapeCounts;
-using relay::SinkCounts;
-using relay::Transform;
-using support::CollectingOutput;
+using Bench = support::ScrapeBench;
 
 namespace {
 
-// 2026-01-01T00:00:00Z
-constexpr std::int64_t kStartMs = 1'767'225'600'000;
-
-// A source with its stages and a writer per sink, scraped from text.
-struct Bench {
-  explicit Bench(const std::string& source_yaml, const std::string& sinks_yaml = "[{type: stdout}]")
-      : config(support::config_of(
-            "clusterName: c\nsinks: " + sinks_yaml +
-            "\nsources: {prometheus_sources: [{url: 'http://x/federate?match[]=a', source: s" +
-            (source_yaml.empty() ? "" : ", ") + source_yaml + "}]}\n")),
-        stages(config.sources[0], config, ""),
-        transform(config.sources[0], stages),
-        spools(config.sinks.size()) {
-    for (auto& spool : spools) {
-      writers.push_back(std::make_unique<sinks::BlockWriter>(spool, false, 10'000, clock));
-      pointers.push_back(writers.back().get());
-    }
-  }
-
-  ScrapeCounts scrape(std::string_view page, std::int64_t start_ms = kStartMs, bool complete = true,
-                      std::size_t piece = 1 << 20) {
-    for (auto& spool : spools) spool.blocks.clear();
-    transform.begin(start_ms, pointers);
-    for (; !page.empty(); page.remove_prefix(std::min(piece, page.size()))) {
-      if (!transform.feed(page.substr(0, piece))) break;
-    }
-    const ScrapeCounts counts = transform.finish(complete);
-    for (std::size_t i = 0; i < spools.size(); ++i) check_identity(counts, counts.by_sink[i]);
-    return counts;
-  }
-
-  static void check_identity(const ScrapeCounts& counts, const SinkCounts& sink) {
-    CHECK(counts.read ==
-          sink.filtered() + sink.repeated + sink.rejected() + sink.converted + sink.written);
-  }
-
-  [[nodiscard]] std::string lines(std::size_t sink = 0) const { return spools[sink].lines(); }
-
-  support::FakeClock clock;
-  config::Config config;
-  relay::SeriesStages stages;
-  Transform transform;
-  std::vector<CollectingOutput> spools;
-  std::vector<std::unique_ptr<sinks::BlockWriter>> writers;
-  std::vector<sinks::BlockWriter*> pointers;
-};
+constexpr std::int64_t kStartMs = support::kScrapeStartMs;
 
 }  // namespace
 
