@@ -1,5 +1,6 @@
 #include "sinks/tcp_sink.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "relay/base/log.h"
@@ -19,16 +20,18 @@ TcpSink::TcpSink(const TcpSinkOptions& options, const std::atomic<bool>* cancell
 // Always whole lines from the first byte of a connection on. They begin with a quote or with '!',
 // which the proxy never takes for the beginning of an HTTP request.
 SendResult TcpSink::send(const Block& block) {
-  auto lines = block_lines(block);
-  if (!lines) return {SendOutcome::Refused, "unreadable_block", lines.error().message};
+  Expected<std::string> inflated = std::string();
+  if (block.gzip) inflated = block_lines(block);
+  if (!inflated) return {SendOutcome::Refused, "unreadable_block", inflated.error().message};
+  const std::string_view lines = block.gzip ? *inflated : block.bytes;
   if (const auto ready = make_ready(); !ready) return retry(ready.error());
-  auto delivered = connection_.write(*lines);
+  auto delivered = connection_.write(lines);
   if (delivered) delivered = connection_.await_acknowledgement();
   if (!delivered) {
     end_connection(Receiver::Broken);
     return retry(delivered.error());
   }
-  if (block.format == PointFormat::Metric) keep(std::move(*lines), block.points);
+  if (block.format == PointFormat::Metric) keep(lines, block.points);
   return {};
 }
 
@@ -67,13 +70,28 @@ void TcpSink::end_connection(Receiver receiver) {
   replay_is_due_ = receiver == Receiver::Broken && !kept_.empty();
 }
 
-void TcpSink::keep(std::string lines, std::uint32_t points) {
+// The memory of what leaves the window goes to what enters it: to map a mebibyte anew takes longer
+// than to send it.
+void TcpSink::keep(std::string_view lines, std::uint32_t points) {
+  std::string copy;
   kept_bytes_ += lines.size();
-  kept_.push_back({std::move(lines), points});
-  while (kept_bytes_ > replay_bytes_max_) {
+  while (kept_bytes_ > replay_bytes_max_ && !kept_.empty()) {
     kept_bytes_ -= kept_.front().lines.size();
+    copy = std::move(kept_.front().lines);
     kept_.pop_front();
   }
+  if (kept_bytes_ > replay_bytes_max_) {  // alone
+    kept_bytes_ = 0;
+    return;
+  }
+  const bool is_large = lines.size() > kBlockBytesMax / 2;
+  const bool fits =
+      copy.capacity() >= lines.size() && (is_large || copy.capacity() < kBlockBytesMax);
+  if (!fits) {
+    copy = std::string();
+    copy.reserve(is_large ? std::max(lines.size(), kBlockBytesMax) : lines.size());
+  }
+  kept_.push_back({std::move(copy.assign(lines)), points});
 }
 
 // Every send() has waited for the acknowledgement of its bytes: there are none under way.

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <string_view>
 
 #include "sinks/sink.h"
 #include "sinks/tcp_connection.h"
@@ -45,7 +46,7 @@ class TcpSink final : public Sink {
   base::Expected<void> make_ready();
   base::Expected<void> replay();
   void end_connection(Receiver receiver);
-  void keep(std::string lines, std::uint32_t points);
+  void keep(std::string_view lines, std::uint32_t points);
   [[nodiscard]] std::uint64_t kept_points() const;
 
   TcpConnection connection_;
