@@ -12,6 +12,10 @@ import subprocess
 import sys
 import tempfile
 
+for needed in ("FEDWAVE", "FEDWAVE_BUILD", "FEDWAVE_COUNTED_BUILD"):
+    if not os.access(os.environ.get(needed, ""), os.X_OK):
+        sys.exit(f"bench: {needed} does not name what is to be timed; run it by ./dev bench")
+
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 
 import compare  # noqa: E402
@@ -48,7 +52,13 @@ def arguments():
     unknown = [name for name in options.sections if name not in SECTIONS]
     if unknown:
         parser.error(f"there is no section {unknown[0]!r}; there are {', '.join(SECTIONS)}")
-    options.sections = options.sections or list(SECTIONS)
+    options.sections = list(dict.fromkeys(options.sections)) or list(SECTIONS)
+    if options.json:  # minutes before it is needed
+        try:
+            with open(options.json, "a", encoding="utf-8"):
+                pass
+        except OSError as error:
+            parser.error(f"cannot write {options.json}: {error.strerror}")
     if options.record and "instructions" not in options.sections:
         parser.error("--record is for the section instructions")
     return options
@@ -84,7 +94,7 @@ def main():
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump(report, file, indent=1)
             file.write("\n")
-    if old:
+    if old is not None:
         print()
         compare.show(old, report)
 
@@ -96,3 +106,6 @@ if __name__ == "__main__":
     except (Wrong, AssertionError) as error:
         clear_progress()
         raise SystemExit(f"bench: {error}") from None
+    except KeyboardInterrupt:
+        clear_progress()
+        raise SystemExit(130) from None

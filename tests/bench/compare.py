@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import NamedTuple
 
-from report import Table
+from report import Table, Wrong, require
 
 WORSE_BY = 0.10  # what is marked
 HIGHER_IS_BETTER = "gb_per_s"  # figures that end so
@@ -48,10 +48,11 @@ def number(value):
 
 
 def show(old, new):
-    for key in ("fedwave", "cpu"):
-        if old[key] != new[key]:
-            print(f"{key}: {old[key]} before, {new[key]} now")
+    for key in ("fedwave", "cpu", "quick", "load"):
+        if old.get(key) != new.get(key):
+            print(f"{key}: {old.get(key)} before, {new.get(key)} now")
     found = changes(old, new)
+    require(found, "the two runs have no figure in common")
     table = Table(("section", -12), ("row", -36), ("figure", -24), ("old", 14), ("new", 14), ("change", 8),
                   ("", -5))
     for change in found:
@@ -61,9 +62,25 @@ def show(old, new):
     print(f"{len(found)} figures in both; {worse} worse by more than {WORSE_BY:.0%}")
 
 
+def is_report(report):
+    """Whether it looks like what bench.py writes."""
+    try:
+        values = flat(report).values()
+        return all(isinstance(value, (int, float)) for value in values) and {"fedwave", "cpu"} <= set(report)
+    except (TypeError, KeyError, AttributeError):
+        return False
+
+
 def load(path):
-    with open(path, encoding="utf-8") as file:
-        return json.load(file)
+    try:
+        with open(path, encoding="utf-8") as file:
+            report = json.load(file)
+    except OSError as error:
+        raise Wrong(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise Wrong(f"{path} is not JSON: {error}") from None
+    require(is_report(report), f"{path} is not what ./dev bench --json writes")
+    return report
 
 
 def main():
@@ -75,4 +92,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except Wrong as error:
+        raise SystemExit(f"compare: {error}") from None

@@ -1,7 +1,7 @@
 // The floor: what a page costs a loop that only finds each line's end and its value, hashes the
-// series, looks it up in a plain table and copies a prepared line. Nothing is filtered, checked or
-// fetched ahead, so whoever does more is measured by how little more that costs. Shares no code
-// with what it is the floor of. One thread.
+// series, looks it up in a plain table and copies a prepared line. Nothing is filtered or checked,
+// and nothing is fetched ahead: where it waits for memory, what does more may still be faster.
+// Shares no code with what it is the floor of. One thread.
 #pragma once
 
 #include <cstddef>

@@ -91,6 +91,8 @@ def load():
             return json.load(file)
     except FileNotFoundError:
         return {}
+    except ValueError as error:
+        raise Wrong(f"{BASELINE} is not JSON: {error}") from None
 
 
 def record(counts):
@@ -100,8 +102,8 @@ def record(counts):
 
 
 def run(options, _folder):
+    recorded = {} if options.record else load()
     counts = measure(os.environ["FEDWAVE_COUNTED_BUILD"])
-    recorded = load()
     table = Table(("labels, scrape", -18), ("instructions/series", 19), ("recorded", 9), ("change", 8))
     for name, new in counts.items():
         old = recorded.get(name)
