@@ -58,7 +58,7 @@ std::size_t lay_out(const std::vector<SinkPart>& sinks, std::vector<SinkText>& t
       text.at = texts[static_cast<std::size_t>(twin - sinks.data())].at;
     } else {
       text.at = static_cast<std::uint32_t>(bytes + text.repairs * sizeof(std::uint32_t));
-      bytes = (text.at + text.bytes + 3U) / 4U * 4U;
+      bytes = (std::size_t{text.at} + text.bytes + 3) / 4 * 4;
     }
     texts.push_back(text);
   }

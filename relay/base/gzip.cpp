@@ -10,7 +10,7 @@ namespace fedwave::base {
 namespace {
 
 // Measured on pages of 30 MB: with 64 KiB inflating is some 4% slower, with 512 no faster.
-constexpr std::size_t kOutputChunkBytes = 256 * 1024;
+constexpr std::size_t kOutputChunkBytes = std::size_t{256} * 1024;
 
 // Measured on 35 MB of Istio's point lines in blocks of 1 MiB: level 1 makes them 14.8 times
 // smaller at 2.6 GB/s; level 0 is 7% faster but 10.9 times only, level 2 is 8% slower and level 3
