@@ -14,20 +14,15 @@ namespace {
 
 using Search = std::size_t (*)(std::string_view text, std::span<std::uint32_t> found);
 
-// From `at` on, with `count` found before it.
-std::size_t find_by_memchr(std::string_view text, std::size_t at, std::span<std::uint32_t> found,
-                           std::size_t count) {
-  for (; count < found.size() && at < text.size(); ++at) {
+std::size_t find_portable(std::string_view text, std::span<std::uint32_t> found) {
+  std::size_t count = 0;
+  for (std::size_t at = 0; count < found.size() && at < text.size(); ++at) {
     const void* newline = std::memchr(text.data() + at, '\n', text.size() - at);
     if (newline == nullptr) break;
     at = static_cast<std::size_t>(static_cast<const char*>(newline) - text.data());
     found[count++] = static_cast<std::uint32_t>(at);
   }
   return count;
-}
-
-std::size_t find_portable(std::string_view text, std::span<std::uint32_t> found) {
-  return find_by_memchr(text, 0, found, 0);
 }
 
 #if defined(__x86_64__)

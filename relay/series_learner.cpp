@@ -73,22 +73,27 @@ Malformed SeriesLearner::parse(std::string_view series) {
   return parsers::parse_series(series, series_, labels_max_);
 }
 
-PartArena::Id SeriesLearner::name_part(std::string_view name, SampleKind kind) {
-  const SeriesTable::Key key = base::seeded_hash128(name, name_variant(kind, false));
-  if (const PartArena::Id known = table_.find_part(key); known != 0) return known;
-  stages_.plan_name(name, kind, false, name_plan_);
-  return table_.insert_part(key, name_plan_.part);
+template <class Plan>
+PartArena::Id SeriesLearner::shared_part(const SeriesTable::Key& key, Plan plan) {
+  const PartArena::Id known = table_.find_part(key);
+  return known != 0 ? known : table_.insert_part(key, plan());
 }
 
-PartArena::Id SeriesLearner::shared_part(const SeriesTable::Key& key, const PartPlan& plan) {
-  const PartArena::Id known = table_.find_part(key);
-  return known != 0 ? known : table_.insert_part(key, plan);
+PartArena::Id SeriesLearner::name_part(std::string_view name, SampleKind kind) {
+  const auto plan = [&]() -> const PartPlan& {
+    stages_.plan_name(name, kind, false, name_plan_);
+    return name_plan_.part;
+  };
+  return shared_part(base::seeded_hash128(name, name_variant(kind, false)), plan);
 }
 
 // For series whose name decides alone.
 PartArena::Id SeriesLearner::no_labels() {
-  PartPlan nothing;
-  nothing.sinks.resize(stages_.sink_count());
+  const auto nothing = [this] {
+    PartPlan plan;
+    plan.sinks.resize(stages_.sink_count());
+    return plan;
+  };
   return shared_part(base::seeded_hash128({}, kNoLabelsVariant), nothing);
 }
 
@@ -99,7 +104,7 @@ Malformed SeriesLearner::own_parts(const SampleLineView& sample, Parts& parts) {
   const bool converts = labels_plan_.part.converts;
   stages_.plan_name(series_.name, sample.kind, converts, name_plan_);
   parts.name = shared_part(base::seeded_hash128(series_.name, name_variant(sample.kind, converts)),
-                           name_plan_.part);
+                           [this]() -> const PartPlan& { return name_plan_.part; });
   const std::uint32_t group = converts ? distribution_group() : 0;
   parts.labels = table_.insert_own_part(labels_plan_.part, group);
   return Malformed::None;

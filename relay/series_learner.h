@@ -38,7 +38,9 @@ class SeriesLearner {
   parsers::Malformed own_parts(const parsers::SampleLineView& sample, Parts& parts);
   parsers::Malformed parse(std::string_view series);
   PartArena::Id name_part(std::string_view name, parsers::SampleKind kind);
-  PartArena::Id shared_part(const SeriesTable::Key& key, const PartPlan& plan);
+  // `plan` is asked only when the part is new.
+  template <class Plan>
+  PartArena::Id shared_part(const SeriesTable::Key& key, Plan plan);
   PartArena::Id no_labels();
   std::uint32_t distribution_group();
   void count_repairs(const Parts& parts, std::span<std::uint64_t> repairs) const;

@@ -144,12 +144,13 @@ void SeriesStages::plan_name(std::string_view name, SampleKind kind, bool conver
   plan.part.truncates = kind == SampleKind::SummaryCount || kind == SampleKind::HistogramCount ||
                         kind == SampleKind::HistogramBucket;
   plan.part.sinks.assign(sinks_.size(), {});
-  plan.source = filtered(Verdict::SourceNotInAllowList, filter_.decide_name(plan.name).verdict);
+  const Verdict source =
+      filtered(Verdict::SourceNotInAllowList, filter_.decide_name(plan.name).verdict);
   for (std::size_t i = 0; i < sinks_.size(); ++i) {
-    if (plan.source == Verdict::Kept) {
+    if (source == Verdict::Kept) {
       plan.part.sinks[i] = sink_name(sinks_[i], plan.name);
     } else {
-      plan.part.sinks[i].verdict = plan.source;
+      plan.part.sinks[i].verdict = source;
     }
   }
 }

@@ -68,8 +68,7 @@ struct PartPlan {
 
 struct NamePlan {
   PartPlan part;
-  std::string name;                // dotted, with the source's prefix
-  Verdict source = Verdict::Kept;  // the source's own: with another one the labels do not matter
+  std::string name;  // dotted, with the source's prefix
 };
 
 struct LabelsPlan {
