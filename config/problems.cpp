@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
 #include <utility>
+
+#include "relay/base/edit_distance.h"
 
 namespace fedwave::config {
 namespace {
@@ -21,21 +22,6 @@ std::string plain_word(std::string_view word) {
     plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
   }
   return plain;
-}
-
-std::size_t edit_distance(std::string_view from, std::string_view to) {
-  std::vector<std::size_t> row(to.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < from.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < to.size(); ++j) {
-      const std::size_t replaced = diagonal + (from[i] == to[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
 }
 
 }  // namespace
@@ -106,7 +92,7 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string_vi
   std::size_t best_distance = kEditsMax + 1;
   for (const std::string_view candidate : candidates) {
     const bool same_word = plain_word(word) == plain_word(candidate);
-    const std::size_t distance = same_word ? 0 : edit_distance(word, candidate);
+    const std::size_t distance = same_word ? 0 : base::edit_distance(word, candidate, kEditsMax);
     // Two edits make any two-letter word out of any other: something has to remain.
     if (distance < best_distance && distance < std::min(word.size(), candidate.size())) {
       best = candidate;
