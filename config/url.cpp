@@ -3,25 +3,15 @@
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
-#include <optional>
 #include <utility>
+
+#include "relay/base/text.h"
 
 namespace fedwave::config {
 namespace {
 
 base::Error bad_url(std::string message) {
   return {base::ErrorCode::InvalidArgument, std::move(message)};
-}
-
-std::optional<unsigned> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
-  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
-  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A' + 10);
-  return std::nullopt;
-}
-
-bool is_escape(std::string_view text) {
-  return text.size() >= 3 && text[0] == '%' && hex_digit(text[1]) && hex_digit(text[2]);
 }
 
 void append_escape(std::string& encoded, char c) {
@@ -41,7 +31,7 @@ std::string tolerantly_encoded(std::string_view text) {
     const auto byte = static_cast<unsigned char>(c);
     const bool forbidden = byte <= 0x20 || byte >= 0x7F ||
                            kForbidden.find(c) != std::string_view::npos ||
-                           (c == '%' && !is_escape(text.substr(at)));
+                           (c == '%' && !base::begins_with_percent_escape(text.substr(at)));
     if (forbidden) {
       append_escape(encoded, c);
     } else {
@@ -49,19 +39,6 @@ std::string tolerantly_encoded(std::string_view text) {
     }
   }
   return encoded;
-}
-
-std::string percent_decoded(std::string_view text) {
-  std::string decoded;
-  for (std::size_t at = 0; at < text.size(); ++at) {
-    if (is_escape(text.substr(at))) {
-      decoded += static_cast<char>(*hex_digit(text[at + 1]) * 16 + *hex_digit(text[at + 2]));
-      at += 2;
-    } else {
-      decoded += text[at];
-    }
-  }
-  return decoded;
 }
 
 std::string lower_case(std::string_view text) {
@@ -88,9 +65,9 @@ void take_credentials(Url& url, std::string_view& authority) {
   const std::string_view credentials = authority.substr(0, at);
   const std::size_t colon = credentials.find(':');
   url.has_credentials = true;
-  url.username = percent_decoded(credentials.substr(0, colon));
+  url.username = base::percent_decoded(credentials.substr(0, colon));
   if (colon != std::string_view::npos) {
-    url.password = percent_decoded(credentials.substr(colon + 1));
+    url.password = base::percent_decoded(credentials.substr(colon + 1));
   }
   authority.remove_prefix(at + 1);
 }
@@ -150,6 +127,9 @@ base::Expected<HostPort> parse_host_port(std::string_view text) {
     }
   }
   if (result.host.empty()) return bad_url("has no host; write host:port");
+  if (in_brackets && result.host.find(':') == std::string::npos) {
+    return bad_url("has no IPv6 address between its brackets; write [::1]:2878, or a host without");
+  }
   if (!is_host(result.host, in_brackets)) {
     return bad_url("has a character in its host name that cannot stand there");
   }
@@ -185,7 +165,7 @@ bool has_parameter(std::string_view query, std::string_view name) {
   for (;;) {
     const std::size_t end = query.find('&');
     const std::string_view parameter = query.substr(0, end);
-    if (percent_decoded(parameter.substr(0, parameter.find('='))) == name) return true;
+    if (base::percent_decoded(parameter.substr(0, parameter.find('='))) == name) return true;
     if (end == std::string_view::npos) return false;
     query.remove_prefix(end + 1);
   }

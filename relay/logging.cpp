@@ -38,7 +38,7 @@ void append_quoted(std::string& out, std::string_view text) {
   out += '"';
 }
 
-void write_text(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+void write_text(LogLevel level, std::string_view message, std::span<const LogField> fields) {
   std::string line(message);
   for (const LogField& field : fields) {
     line.append("  ").append(field.key).append("=");
@@ -52,7 +52,7 @@ void write_text(LogLevel level, std::string_view message, std::initializer_list<
 }
 
 // The part of the object after time and level, which the pattern of the logger writes.
-void write_json(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+void write_json(LogLevel level, std::string_view message, std::span<const LogField> fields) {
   rapidjson::StringBuffer buffer;
   rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
   const auto string = [&](std::string_view text) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 
 namespace fedwave::base {
 namespace {
@@ -27,6 +28,13 @@ std::size_t character_length(std::string_view text) {
   if (length == 4 && byte(0) == 0xF0 && byte(1) < 0x90) return 0;   // overlong
   if (length == 4 && byte(0) == 0xF4 && byte(1) >= 0x90) return 0;  // beyond Unicode
   return length;
+}
+
+std::optional<unsigned> hex_digit(char c) {
+  if (c >= '0' && c <= '9') return static_cast<unsigned>(c - '0');
+  if (c >= 'a' && c <= 'f') return static_cast<unsigned>(c - 'a' + 10);
+  if (c >= 'A' && c <= 'F') return static_cast<unsigned>(c - 'A' + 10);
+  return std::nullopt;
 }
 
 // More is kept than shown: a secret that is cut at the end of what is kept is not shown either.
@@ -74,6 +82,23 @@ std::string base64(std::string_view bytes) {
     }
   }
   return out;
+}
+
+bool begins_with_percent_escape(std::string_view text) {
+  return text.size() >= 3 && text[0] == '%' && hex_digit(text[1]) && hex_digit(text[2]);
+}
+
+std::string percent_decoded(std::string_view text) {
+  std::string decoded;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    if (begins_with_percent_escape(text.substr(at))) {
+      decoded += static_cast<char>(*hex_digit(text[at + 1]) * 16 + *hex_digit(text[at + 2]));
+      at += 2;
+    } else {
+      decoded += text[at];
+    }
+  }
+  return decoded;
 }
 
 void AnswerExcerpt::append(std::string_view bytes) {

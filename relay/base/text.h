@@ -1,5 +1,5 @@
-// Text from outside made fit to be shown: in a log, an error, a terminal. Pure functions, any
-// thread.
+// Text from outside: made fit to be shown in a log, an error, a terminal, and the small encodings
+// of HTTP. Pure functions, any thread.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +16,12 @@ std::string printable(std::string_view text);
 std::string lower(std::string_view text);
 
 std::string base64(std::string_view bytes);
+
+// Does it begin with '%' and two hexadecimal digits?
+bool begins_with_percent_escape(std::string_view text);
+
+// A '%' that no two hexadecimal digits follow stays as it is, and so does '+'.
+std::string percent_decoded(std::string_view text);
 
 // The beginning of what a server answered, to be quoted in an error: kept while it arrives, and
 // shown only when it does not repeat a secret that it was sent.

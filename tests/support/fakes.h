@@ -114,7 +114,7 @@ class CollectedLog {
 
  private:
   static void write(base::LogLevel, std::string_view message,
-                    std::initializer_list<base::LogField> fields) {
+                    std::span<const base::LogField> fields) {
     std::string line(message);
     for (const base::LogField& field : fields) {
       line.append(" ").append(field.key).append("=").append(field.value);

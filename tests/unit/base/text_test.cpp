@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <string>
 #include <utility>
+#include <vector>
 
 using namespace fedwave;
 
@@ -33,6 +35,19 @@ TEST_CASE("base64 as the RFC has it") {
       {"", ""},        {"f", "Zg=="},        {"fo", "Zm8="},
       {"foo", "Zm9v"}, {"foob", "Zm9vYg=="}, {"\xff\xfe\xfd", "//79"}};
   for (const auto& [bytes, text] : rows) CHECK(base::base64(bytes) == text);
+}
+
+TEST_CASE("percent escapes are decoded, and what only looks like one is left alone") {
+  const std::pair<std::string, std::string> rows[] = {
+      {"", ""},           {"a%20b+c", "a b+c"}, {"%C3%a9", "\xC3\xA9"}, {"%2525", "%25"},
+      {"%zz%4", "%zz%4"}, {"100%", "100%"},     {"%%41", "%A"},         {"%4G%g4", "%4G%g4"},
+  };
+  for (const auto& [text, decoded] : rows) {
+    CAPTURE(text);
+    CHECK(base::percent_decoded(text) == decoded);
+    CHECK(base::begins_with_percent_escape(text) == (text.starts_with("%C3") || text == "%2525"));
+  }
+  CHECK(base::percent_decoded("a%00b") == std::string("a\0b", 3));
 }
 
 TEST_CASE("an answer is quoted by its first line or its title, never with a secret in it") {

@@ -531,8 +531,7 @@ namespace {
 const Spool* looked_at = nullptr;
 std::uint64_t settled_when_told = 0;
 
-void look_when_told(base::LogLevel, std::string_view message,
-                    std::initializer_list<base::LogField>) {
+void look_when_told(base::LogLevel, std::string_view message, std::span<const base::LogField>) {
   if (message.starts_with("the sink refuses points")) {
     settled_when_told = looked_at->figures().points_quarantined;
   }
@@ -601,8 +600,7 @@ namespace {
 std::atomic<int> errors_told = 0;
 std::atomic<int> warnings_told = 0;
 
-void count_levels(base::LogLevel level, std::string_view message,
-                  std::initializer_list<base::LogField>) {
+void count_levels(base::LogLevel level, std::string_view message, std::span<const base::LogField>) {
   if (message != "cannot deliver; the points wait and are tried again") return;
   if (level == base::LogLevel::Error) ++errors_told;
   if (level == base::LogLevel::Warn) ++warnings_told;
