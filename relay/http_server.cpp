@@ -1,340 +1,39 @@
-// clang has coroutines, but Asio 1.74 believes it only beside <experimental/coroutine>, and clang
-// 14 does not announce them the way libstdc++'s <coroutine> asks for.
-#ifdef __clang__
-#ifndef __cpp_impl_coroutine
-#define __cpp_impl_coroutine 201902L  // NOLINT(bugprone-reserved-identifier)
-#endif
-#define BOOST_ASIO_HAS_CO_AWAIT 1
-#define BOOST_ASIO_HAS_STD_COROUTINE 1
-#endif
-// ThreadSanitizer knows no fences, and g++ says so; Asio's mutexes alone are enough for it.
-#ifdef __SANITIZE_THREAD__
-#define BOOST_ASIO_DISABLE_FENCED_BLOCK 1
-#endif
-
 #include "relay/http_server.h"
 
 #include <algorithm>
-#include <array>
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/ip/v6_only.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
-#include <boost/asio/steady_timer.hpp>
-#include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http.hpp>
 #include <charconv>
-#include <chrono>
-#include <set>
 #include <thread>
+#include <utility>
 
-#include "relay/base/check.h"
+#include "relay/base/text.h"
+#include "relay/http_server_asio.h"
+#include "relay/http_server_connection.h"
+#include "relay/http_server_tls.h"
 
 namespace fedwave::relay {
 namespace {
 
-namespace asio = boost::asio;
-namespace http = boost::beast::http;
-using asio::ip::tcp;
-using boost::system::error_code;
-using SteadyClock = std::chrono::steady_clock;
-using std::chrono::milliseconds;
-
 constexpr milliseconds kStopGrace{1'000};
-constexpr milliseconds kQuietAtStop{50};
-constexpr milliseconds kLingerTimeout{2'000};
+constexpr int kAcceptedAtOnce = 7;
 constexpr milliseconds kAcceptPause{100};  // after an accept that failed: out of descriptors
-constexpr milliseconds kCancelAgain{50};
-constexpr std::size_t kReadBytes = 64 * 1024;
-constexpr std::size_t kLingerBytesMax = std::size_t{64} << 20;
-
-bool iequals(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return lower(x) == lower(y);
-  });
-}
-
-// The first two bytes of every HTTP method, as the proxy tells HTTP from lines.
-bool begins_like_http(std::string_view bytes) {
-  static constexpr std::array<std::string_view, 9> kBeginnings = {"GE", "PO", "PU", "HE", "OP",
-                                                                  "PA", "DE", "TR", "CO"};
-  return std::find(kBeginnings.begin(), kBeginnings.end(), bytes.substr(0, 2)) != kBeginnings.end();
-}
-
-std::string_view view(boost::beast::string_view text) {
-  return {text.data(), text.size()};
-}
-
-std::string_view view(const boost::beast::flat_buffer& buffer) {
-  return {static_cast<const char*>(buffer.data().data()), buffer.size()};
-}
-
-// What a request that could not be read is answered with; 0 when nobody is left to answer.
-int refusal_status(const error_code& error, bool timed_out) {
-  if (timed_out) return 408;
-  if (error == http::error::header_limit || error == http::error::buffer_overflow) return 431;
-  if (error == http::error::body_limit) return 413;
-  if (error == http::error::partial_message || error == http::error::end_of_stream) return 0;
-  return error.category() == make_error_code(http::error::bad_method).category() ? 400 : 0;
-}
-
-class Connection;
 
 }  // namespace
 
-struct HttpServer::Impl {
-  Impl(ListenOptions some_options, HttpHandler some_handler)
-      : options(std::move(some_options)), handler(std::move(some_handler)) {}
-
+struct HttpServer::Impl : HttpServerState {
   base::Expected<void> listen(const ListenAddress& where);
   asio::awaitable<void> accept_connections();
+  void accept_waiting();
   void serve(tcp::socket socket);
+  bool make_room();
   void finish();
 
-  ListenOptions options;
-  HttpHandler handler;
-  asio::io_context context{1};
   tcp::acceptor acceptor{context};
   std::string address;
   std::uint16_t port = 0;
   std::thread thread;
-  // The rest belongs to the server's thread.
-  std::set<Connection*> connections;
-  std::optional<SteadyClock::time_point> stop_deadline;  // set once stopping
 };
 
 namespace {
-
-using Server = HttpServer::Impl;
-
-// One connection. Held by its own coroutine and gone when that ends; only on the server's thread.
-class Connection : public std::enable_shared_from_this<Connection> {
- public:
-  Connection(Server& server, tcp::socket socket)
-      : server_(server),
-        socket_(std::move(socket)),
-        timer_(server.context),
-        buffer_(server.options.max_header_bytes + 2 * kReadBytes) {
-    error_code error;
-    const auto remote = socket_.remote_endpoint(error);
-    if (!error) remote_address_ = remote.address().to_string();
-    server_.connections.insert(this);
-  }
-  ~Connection() { server_.connections.erase(this); }
-  Connection(const Connection&) = delete;
-  Connection& operator=(const Connection&) = delete;
-
-  // The coroutine starts later than it is made, so it holds the connection from the beginning.
-  static asio::awaitable<void> run(std::shared_ptr<Connection> self, bool is_one_too_many);
-  void finish_soon();
-
- private:
-  asio::awaitable<void> serve();
-  asio::awaitable<bool> read_until(std::size_t bytes);
-  asio::awaitable<void> serve_http();
-  asio::awaitable<bool> serve_request();
-  asio::awaitable<void> serve_raw();
-  asio::awaitable<void> refuse(int status, std::string_view reason);
-  asio::awaitable<bool> write(HttpReply reply, bool is_head, bool keep_alive);
-  HttpReply answer(const http::request<http::string_body>& request);
-  void set_deadline(milliseconds timeout);
-  void watch_deadline();
-
-  Server& server_;
-  tcp::socket socket_;
-  asio::steady_timer timer_;
-  boost::beast::flat_buffer buffer_;
-  std::vector<HttpHeaderView> headers_;
-  std::string remote_address_;
-  bool is_idle_ = true;  // nothing of a request has been read
-  bool timed_out_ = false;
-  bool has_ended_ = false;  // Asio waits for ever when it is asked to read beyond the end
-};
-
-void Connection::set_deadline(milliseconds timeout) {
-  timed_out_ = false;
-  auto when = SteadyClock::now() + timeout;
-  if (server_.stop_deadline) when = std::min(when, *server_.stop_deadline);
-  timer_.expires_at(when);
-  watch_deadline();
-}
-
-// An operation that has completed but not yet resumed us escapes the cancellation, and the next
-// one would wait without a deadline; hence again and again until set_deadline or the end.
-void Connection::watch_deadline() {
-  timer_.async_wait([weak = weak_from_this()](const error_code& error) {
-    const auto self = weak.lock();
-    if (error || !self || self->timer_.expiry() > SteadyClock::now()) return;
-    self->timed_out_ = true;
-    error_code ignored;
-    self->socket_.cancel(ignored);
-    self->timer_.expires_after(kCancelAgain);
-    self->watch_deadline();
-  });
-}
-
-// A client that has something under way may finish it; one that is silent goes.
-void Connection::finish_soon() {
-  const auto latest = is_idle_ ? SteadyClock::now() + kQuietAtStop
-                               : SteadyClock::time_point(*server_.stop_deadline);
-  if (timer_.expiry() <= latest) return;
-  timer_.expires_at(latest);
-  watch_deadline();
-}
-
-asio::awaitable<void> Connection::run(std::shared_ptr<Connection> self, bool is_one_too_many) {
-  if (is_one_too_many) {
-    co_await self->refuse(503, "too many connections");
-  } else {
-    co_await self->serve();
-  }
-}
-
-asio::awaitable<void> Connection::serve() {
-  if (server_.options.raw_handler) {
-    co_await read_until(2);
-    if (buffer_.size() == 0) co_return;
-    if (!begins_like_http(view(buffer_))) {
-      co_await serve_raw();
-      co_return;
-    }
-  }
-  co_await serve_http();
-}
-
-// False when the peer closed, went silent or failed first.
-asio::awaitable<bool> Connection::read_until(std::size_t bytes) {
-  is_idle_ = true;
-  while (buffer_.size() < bytes) {
-    if (has_ended_) co_return false;
-    set_deadline(server_.stop_deadline ? kQuietAtStop
-                                       : milliseconds(server_.options.idle_timeout_ms));
-    error_code error;
-    const std::size_t read = co_await socket_.async_read_some(
-        buffer_.prepare(kReadBytes), asio::redirect_error(asio::use_awaitable, error));
-    buffer_.commit(read);
-    has_ended_ = error || timed_out_;
-  }
-  is_idle_ = false;
-  co_return true;
-}
-
-asio::awaitable<void> Connection::serve_raw() {
-  const auto handler = server_.options.raw_handler(remote_address_);
-  bool is_open = handler->on_data(view(buffer_));
-  buffer_.consume(buffer_.size());
-  while (is_open && co_await read_until(1)) {
-    is_open = handler->on_data(view(buffer_));
-    buffer_.consume(buffer_.size());
-  }
-  handler->on_close();
-}
-
-asio::awaitable<void> Connection::serve_http() {
-  while (co_await read_until(1)) {
-    const bool keep_alive = co_await serve_request();
-    if (!keep_alive) break;
-  }
-}
-
-asio::awaitable<bool> Connection::serve_request() {
-  set_deadline(milliseconds(server_.options.request_timeout_ms));
-  http::request_parser<http::string_body> parser;
-  parser.header_limit(static_cast<std::uint32_t>(server_.options.max_header_bytes));
-  parser.body_limit(server_.options.max_body_bytes);
-  error_code error;
-  co_await http::async_read_header(socket_, buffer_, parser,
-                                   asio::redirect_error(asio::use_awaitable, error));
-  const auto& request = parser.get();
-  if (!error && !parser.is_done() && iequals(view(request[http::field::expect]), "100-continue")) {
-    static constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    co_await asio::async_write(socket_, asio::buffer(kContinue),
-                               asio::redirect_error(asio::use_awaitable, error));
-  }
-  if (!error) {
-    co_await http::async_read(socket_, buffer_, parser,
-                              asio::redirect_error(asio::use_awaitable, error));
-  }
-  if (error || timed_out_) {
-    const int status = refusal_status(error, timed_out_);
-    // Named, because g++ 12 destroys a temporary in a co_await expression twice.
-    const std::string reason = timed_out_ ? "the request took too long" : error.message();
-    if (status != 0) co_await refuse(status, reason);
-    co_return false;
-  }
-  HttpReply reply = answer(request);
-  if (reply.close_without_answer) co_return false;
-  const bool keep_alive = request.keep_alive() && !server_.stop_deadline;
-  const bool is_written =
-      co_await write(std::move(reply), request.method() == http::verb::head, keep_alive);
-  co_return is_written&& keep_alive;
-}
-
-HttpReply Connection::answer(const http::request<http::string_body>& request) {
-  headers_.clear();
-  for (const auto& field : request) {
-    headers_.push_back({view(field.name_string()), view(field.value())});
-  }
-  HttpRequestView asked;
-  asked.method = view(request.method_string());
-  asked.target = view(request.target());
-  const std::size_t question = asked.target.find('?');
-  asked.path = asked.target.substr(0, question);
-  if (question != std::string_view::npos) asked.query = asked.target.substr(question + 1);
-  asked.body = request.body();
-  asked.remote_address = remote_address_;
-  asked.headers = headers_;
-  return server_.handler(asked);
-}
-
-asio::awaitable<bool> Connection::write(HttpReply reply, bool is_head, bool keep_alive) {
-  FEDWAVE_CHECK(reply.status >= 200 && reply.status <= 599);
-  set_deadline(milliseconds(server_.options.request_timeout_ms));
-  http::response<http::string_body> response;
-  response.result(static_cast<unsigned>(reply.status));
-  if (!reply.content_type.empty()) response.set(http::field::content_type, reply.content_type);
-  for (const auto& [name, value] : reply.headers) response.set(name, value);
-  response.keep_alive(keep_alive);
-  response.body() = std::move(reply.body);
-  response.prepare_payload();
-  http::response_serializer<http::string_body> serializer(response);
-  error_code error;
-  if (is_head) {
-    serializer.split(true);
-    co_await http::async_write_header(socket_, serializer,
-                                      asio::redirect_error(asio::use_awaitable, error));
-  } else {
-    co_await http::async_write(socket_, serializer,
-                               asio::redirect_error(asio::use_awaitable, error));
-  }
-  co_return !error && !timed_out_;
-}
-
-// Answers and closes. Closing while the client still sends would reset the connection and take the
-// answer with it, so what comes is read and thrown away for a moment.
-asio::awaitable<void> Connection::refuse(int status, std::string_view reason) {
-  HttpReply reply;
-  reply.status = status;
-  reply.body = std::string(reason) + "\n";
-  const bool is_written = co_await write(std::move(reply), false, false);
-  if (!is_written) co_return;
-  error_code error;
-  socket_.shutdown(tcp::socket::shutdown_send, error);
-  set_deadline(kLingerTimeout);
-  std::size_t thrown_away = 0;
-  while (!error && !timed_out_ && thrown_away < kLingerBytesMax) {
-    buffer_.consume(buffer_.size());
-    thrown_away += co_await socket_.async_read_some(
-        buffer_.prepare(kReadBytes), asio::redirect_error(asio::use_awaitable, error));
-  }
-}
 
 std::string listen_advice(const error_code& error) {
   if (error == asio::error::address_in_use) {
@@ -401,6 +100,7 @@ asio::awaitable<void> HttpServer::Impl::accept_connections() {
         co_await acceptor.async_accept(asio::redirect_error(asio::use_awaitable, error));
     if (!error) {
       serve(std::move(socket));
+      accept_waiting();
     } else if (!stop_deadline) {
       pause.expires_after(kAcceptPause);
       co_await pause.async_wait(asio::redirect_error(asio::use_awaitable, error));
@@ -408,18 +108,35 @@ asio::awaitable<void> HttpServer::Impl::accept_connections() {
   }
 }
 
+// One for each turn of the loop would keep a probe waiting behind clients that keep us busy; too
+// many at once would push out, where full, those that have hardly come in.
+void HttpServer::Impl::accept_waiting() {
+  error_code error;
+  acceptor.non_blocking(true, error);
+  for (int i = 0; i < kAcceptedAtOnce && !error; ++i) {
+    tcp::socket socket = acceptor.accept(error);
+    if (!error) serve(std::move(socket));
+  }
+}
+
 void HttpServer::Impl::serve(tcp::socket socket) {
-  error_code ignored;
-  socket.set_option(tcp::no_delay(true), ignored);
-  const bool is_one_too_many = connections.size() >= options.max_connections;
-  const auto connection = std::make_shared<Connection>(*this, std::move(socket));
+  const bool is_one_too_many = !make_room();
+  const auto connection = std::make_shared<HttpConnection>(*this, std::move(socket));
   if (stop_deadline) connection->finish_soon();
-  asio::co_spawn(context, Connection::run(connection, is_one_too_many), asio::detached);
+  asio::co_spawn(context, HttpConnection::run(connection, is_one_too_many), asio::detached);
+}
+
+// False when there is no place for one more.
+bool HttpServer::Impl::make_room() {
+  if (connections.size() < options.max_connections) return true;
+  if (!options.evicts_when_full || connections.empty()) return false;
+  connections.front()->evict();
+  return true;
 }
 
 void HttpServer::Impl::finish() {
   stop_deadline = SteadyClock::now() + kStopGrace;
-  for (Connection* connection : connections) connection->finish_soon();
+  for (HttpConnection* connection : connections) connection->finish_soon();
   error_code error;
   acceptor.non_blocking(true, error);
   while (!error) {
@@ -438,7 +155,14 @@ base::Expected<std::unique_ptr<HttpServer>> HttpServer::start(ListenOptions opti
                                                               HttpHandler handler) {
   auto where = parse_listen_address(options.address);
   if (!where) return where.error();
-  auto impl = std::make_unique<Impl>(std::move(options), std::move(handler));
+  auto impl = std::make_unique<Impl>();
+  impl->options = std::move(options);
+  impl->handler = std::move(handler);
+  if (impl->options.tls) {
+    auto tls = TlsFiles::load(*impl->options.tls, SteadyClock::now());
+    if (!tls) return std::move(tls).error();
+    impl->tls = *std::move(tls);
+  }
   auto listening = impl->listen(*where);
   if (!listening) return listening.error();
   asio::co_spawn(impl->context, impl->accept_connections(), asio::detached);
@@ -460,8 +184,9 @@ void HttpServer::stop() {
 }
 
 std::optional<std::string_view> HttpRequestView::header(std::string_view name) const {
+  const std::string wanted = base::lower(name);
   for (const HttpHeaderView& field : headers) {
-    if (iequals(field.name, name)) return field.value;
+    if (base::lower(field.name) == wanted) return field.value;
   }
   return std::nullopt;
 }
@@ -497,27 +222,10 @@ base::Expected<ListenAddress> parse_listen_address(std::string_view text) {
 
 namespace {
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// A '%' that no two hexadecimal digits follow stays as it is.
-std::string percent_decode(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
-        hex_digit(text[i + 2]) >= 0) {
-      out += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-      i += 2;
-    } else {
-      out += text[i] == '+' ? ' ' : text[i];
-    }
-  }
-  return out;
+std::string form_decoded(std::string_view text) {
+  std::string spaced(text);
+  std::replace(spaced.begin(), spaced.end(), '+', ' ');
+  return base::percent_decoded(spaced);
 }
 
 }  // namespace
@@ -528,9 +236,8 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
     const std::string_view pair = query.substr(0, ampersand);
     query.remove_prefix(ampersand == std::string_view::npos ? query.size() : ampersand + 1);
     const std::size_t equals = pair.find('=');
-    if (percent_decode(pair.substr(0, equals)) != key) continue;
-    return equals == std::string_view::npos ? std::string()
-                                            : percent_decode(pair.substr(equals + 1));
+    if (form_decoded(pair.substr(0, equals)) != key) continue;
+    return equals == std::string_view::npos ? std::string() : form_decoded(pair.substr(equals + 1));
   }
   return std::nullopt;
 }

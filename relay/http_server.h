@@ -2,11 +2,13 @@
 // it. Keep-alive, chunked requests, Expect: 100-continue and HEAD are dealt with here; whatever is
 // too large, too slow or too much is answered with 413, 431, 408 or 503 and never buffered.
 // Connections that do not begin like HTTP can be handed on as plain bytes (RawHandler), which is
-// how Wavefront's proxy has lines and HTTP on one port.
+// how Wavefront's proxy has lines and HTTP on one port. With ListenTls one port takes TLS and plain
+// HTTP, told apart by the first byte; which of the two it wants is the handler's business
+// (is_secure).
 //
 // start() makes one thread, and every handler runs on it: a handler that blocks holds up all
 // connections. stop(), or the destructor, ends and joins that thread; what the handlers refer to
-// must live until then. http_server.cpp is the only user of Boost.Beast.
+// must live until then. http_server*.cpp are the only users of Boost and OpenSSL.
 #pragma once
 
 #include <cstddef>
@@ -33,10 +35,11 @@ struct HttpHeaderView {
 struct HttpRequestView {
   std::string_view method;
   std::string_view target;          // as sent: path and query
-  std::string_view path;            // not decoded
+  std::string_view path;            // not decoded; see base::percent_decoded
   std::string_view query;           // what follows the '?', not decoded; see query_value
   std::string_view body;            // as sent: Content-Encoding is the handler's business
   std::string_view remote_address;  // of the client, without its port
+  bool is_secure = false;           // came over TLS
   std::span<const HttpHeaderView> headers;
 
   // The first header of that name, in any case.
@@ -66,15 +69,27 @@ class RawHandler {
 using RawHandlerFactory =
     std::function<std::unique_ptr<RawHandler>(std::string_view remote_address)>;
 
+// Files in PEM. They are read again when they have changed, looked at when a TLS connection begins
+// but only once a second; while they are of no use the pair read before stays.
+struct ListenTls {
+  std::string cert_file;  // the server's certificate, then those that signed it
+  std::string key_file;   // without a password
+};
+
 struct ListenOptions {
   std::string address = "127.0.0.1:0";  // see parse_listen_address; port 0 takes a free one
   std::size_t max_body_bytes = std::size_t{16} << 20;
   std::size_t max_header_bytes = std::size_t{16} << 10;
   std::size_t max_connections = 256;
-  std::int64_t request_timeout_ms =
-      30'000;                              // first byte to last of a request; the same for a reply
+  // First byte to last of a request; the same for a reply and for the handshake of TLS.
+  std::int64_t request_timeout_ms = 30'000;
   std::int64_t idle_timeout_ms = 300'000;  // between requests, and between pieces of raw bytes
   RawHandlerFactory raw_handler;           // empty: HTTP only
+  std::optional<ListenTls> tls;            // 1.2 or newer, beside plain HTTP
+  // One connection too many is answered with 503 (in plain); with this it is served, and the one
+  // goes that has been longest without a completed request. So nobody who only holds connections
+  // open keeps others out.
+  bool evicts_when_full = false;
 };
 
 class HttpServer {

@@ -3,13 +3,19 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <future>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
 
 #include "tests/support/tcp_client.h"
 
 namespace fedwave::relay {
 namespace {
 
+using std::chrono::milliseconds;
 using tests::body_of;
 using tests::post;
 using tests::status_of;
@@ -174,6 +180,122 @@ TEST_CASE("one connection too many gets 503, and a place once another has gone")
     status = status_of(third.read_all());
   }
   CHECK(status == 200);
+}
+
+ListenOptions evicting(std::size_t max_connections) {
+  ListenOptions options;
+  options.max_connections = max_connections;
+  options.evicts_when_full = true;
+  return options;
+}
+
+TEST_CASE("a full server gives the place of who has been longest without a request") {
+  const auto server = start(evicting(3));
+  const std::string request = "GET / HTTP/1.1\r\n\r\n";
+  TcpClient first(server->port());
+  TcpClient second(server->port());
+  TcpClient third(server->port());
+  // Once the third has its answer, all three have been accepted.
+  third.send(request);
+  CHECK(status_of(third.read_answer()) == 200);
+  first.send(request);
+  CHECK(status_of(first.read_answer()) == 200);
+  TcpClient fourth(server->port());
+  fourth.send(request);
+  CHECK(status_of(fourth.read_answer()) == 200);
+  CHECK(second.read_all().empty());
+  TcpClient fifth(server->port());
+  fifth.send(request);
+  CHECK(status_of(fifth.read_answer()) == 200);
+  CHECK(third.read_all().empty());
+  for (TcpClient* still_here : {&first, &fourth, &fifth}) {
+    still_here->send(request);
+    CHECK(status_of(still_here->read_answer()) == 200);
+  }
+}
+
+TEST_CASE("however many hold connections open, a request is answered") {
+  const auto server = start(evicting(32));
+  const std::string beginnings[] = {"", "G", "GET / HTTP/1.1\r\nX-Slow: ", "\x16\x03",
+                                    "POST / HTTP/1.1\r\nContent-Length: 100\r\n\r\nslow"};
+  std::vector<std::unique_ptr<TcpClient>> holders;
+  for (std::size_t i = 0; i < 300; ++i) {
+    holders.push_back(std::make_unique<TcpClient>(server->port()));
+    holders.back()->send(beginnings[i % std::size(beginnings)]);
+  }
+  TcpClient probe(server->port());
+  probe.send("GET /-/healthy HTTP/1.1\r\nConnection: close\r\n\r\n");
+  CHECK(status_of(probe.read_all()) == 200);
+  for (std::size_t i = 0; i < holders.size() - 32; ++i) {
+    CAPTURE(i);
+    CHECK(status_of(holders[i]->read_all()) != 200);  // has ended
+  }
+}
+
+TEST_CASE("a whole request must come in time, however busily it drips") {
+  ListenOptions options;
+  options.request_timeout_ms = 200;
+  const auto server = start(std::move(options));
+  for (const std::string beginning :
+       {"GET / HTTP/1.1\r\nX-Slow: ", "POST / HTTP/1.1\r\nContent-Length: 100000\r\n\r\n"}) {
+    CAPTURE(beginning);
+    TcpClient client(server->port());
+    client.send(beginning);
+    std::atomic<bool> is_over = false;
+    std::thread dripping([&] {
+      while (!is_over && client.send("x")) std::this_thread::sleep_for(milliseconds(5));
+    });
+    CHECK(status_of(client.read_answer()) == 408);
+    is_over = true;
+    dripping.join();
+  }
+}
+
+TEST_CASE("a client that does not read its answer goes") {
+  ListenOptions options;
+  options.request_timeout_ms = 200;
+  options.max_connections = 1;
+  const auto server = start(std::move(options), [](const HttpRequestView& request) {
+    HttpReply reply;
+    if (request.path == "/large") reply.body.assign(30'000'000, 'x');
+    return reply;
+  });
+  TcpClient lazy(server->port());
+  lazy.send("GET /large HTTP/1.1\r\n\r\n");
+  int status = 503;
+  const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (status != 200 && std::chrono::steady_clock::now() < patience) {
+    std::this_thread::sleep_for(milliseconds(10));
+    TcpClient other(server->port());
+    other.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
+    other.finish_sending();
+    status = status_of(other.read_all());
+  }
+  CHECK(status == 200);
+  CHECK(lazy.read_all().size() < 30'000'000);
+}
+
+TEST_CASE("headers without end and bytes at random harm nobody else") {
+  ListenOptions options = evicting(16);
+  options.max_body_bytes = 0;
+  const auto server = start(std::move(options));
+  TcpClient giant(server->port());
+  giant.send("GET / HTTP/1.1\r\nX-Giant: " + std::string(10'000'000, 'x'));
+  CHECK(status_of(giant.read_all()) == 431);
+  std::mt19937 random(20250721);
+  for (int i = 0; i < 300; ++i) {
+    CAPTURE(i);
+    std::string noise(1 + random() % 3000, '\0');
+    for (char& byte : noise) byte = static_cast<char>(random());
+    TcpClient client(server->port());
+    client.send(noise);
+    client.finish_sending();
+    const std::string answer = client.read_all();
+    CHECK((answer.empty() || status_of(answer) == 400));
+  }
+  TcpClient client(server->port());
+  client.send("GET / HTTP/1.1\r\nConnection: close\r\n\r\n");
+  CHECK(status_of(client.read_all()) == 200);
 }
 
 TEST_CASE("a handler can end the connection without an answer") {
