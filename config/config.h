@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -180,6 +181,21 @@ struct Sink {
   Position where;
 };
 
+// Where the status page, /metrics and the API are served, and who may look. The probes are open to
+// everybody, with and without TLS.
+struct Status {
+  std::string listen;              // "127.0.0.1:9464", ":9464" for every address; empty: nowhere
+  bool is_listen_written = false;  // else a default, and a port that is taken stops nobody
+  Secret bearer_token;             // beats the file; at most one of token and basic auth
+  std::string bearer_token_file;   // read again when it changes
+  std::string basic_username;
+  Secret basic_password;
+  std::string basic_password_file;
+  std::string cert_file;  // with key_file: TLS
+  std::string key_file;
+  Position where;
+};
+
 struct Config {
   std::string file;
   std::string cluster_name = "k8s-cluster";
@@ -187,6 +203,10 @@ struct Config {
   GlobCompat glob_compat = GlobCompat::Documented;
   std::vector<Source> sources;
   std::vector<Sink> sinks;
+  // internal_stats_source: the relay's own figures as a source without a URL; absent unless the
+  // file has it.
+  std::optional<Source> internal_stats;
+  Status status;
 };
 
 }  // namespace fedwave::config

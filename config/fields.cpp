@@ -80,6 +80,7 @@ std::string range_text(std::int64_t least, std::int64_t most) {
 std::string_view home_of(std::string_view key) {
   static constexpr std::pair<std::string_view, std::string_view> kHomes[] = {
       {"prometheus_sources", "sources"},
+      {"internal_stats_source", "sources"},
       {"proxyAddress", "sinks"},
       {"metricAllowList", "filters"},
       {"metricDenyList", "filters"},
@@ -92,6 +93,7 @@ std::string_view home_of(std::string_view key) {
       {"bearer_token", "httpConfig"},
       {"bearer_token_file", "httpConfig"},
       {"basic_auth", "httpConfig"},
+      {"listen", "status"},
       {"memoryBytes", "spool"},
       {"maxAge", "spool"},
       {"drainRate", "spool"},

@@ -53,13 +53,43 @@ bool has_underscore_outside_sets(std::string_view pattern) {
   return false;
 }
 
+// What stands behind the last wildcard of a valid pattern: everything that it matches ends so.
+struct LiteralEnd {
+  std::string text;
+  bool is_whole = true;  // there is no wildcard
+};
+
+LiteralEnd literal_end(std::string_view pattern) {
+  LiteralEnd end;
+  bool in_set = false;
+  for (std::size_t at = 0; at < pattern.size(); ++at) {
+    const bool is_escaped = pattern[at] == '\\' && at + 1 < pattern.size();
+    if (is_escaped) ++at;
+    const char c = pattern[at];
+    if (is_escaped || (!in_set && std::string_view("*?[{}").find(c) == std::string_view::npos)) {
+      end.text += c;
+      continue;
+    }
+    // What was taken for text within a set or braces goes at their end.
+    in_set = in_set ? c != ']' : c == '[';
+    end = {.text = "", .is_whole = false};
+  }
+  return end;
+}
+
+constexpr std::string_view kUntypedSuffix = ".value";
+
+bool can_end_in_value(std::string_view pattern) {
+  const LiteralEnd end = literal_end(pattern);
+  return end.text.ends_with(kUntypedSuffix) ||
+         (!end.is_whole && kUntypedSuffix.ends_with(end.text));
+}
+
 class PatternReader {
  public:
-  PatternReader(std::string_view key, Matches matches, bool underscores_allowed, Problems& problems)
-      : key_(key),
-        matches_(matches),
-        underscores_allowed_(underscores_allowed),
-        problems_(problems) {}
+  PatternReader(std::string_view key, Matches matches, const FilteredPoints& points,
+                Problems& problems)
+      : key_(key), matches_(matches), points_(points), problems_(problems) {}
 
   PatternList read(const Node& node) {
     PatternList patterns;
@@ -90,16 +120,26 @@ class PatternReader {
       problems_.warning(where,
                         "an empty pattern in " + in_quotes(key_) + " matches only empty text",
                         "remove it; '*' matches everything");
-    }
-    if (matches_ == Matches::Names && !underscores_allowed_ && has_underscore_outside_sets(text)) {
-      std::string dotted = text;
-      std::replace(dotted.begin(), dotted.end(), '_', '.');
-      problems_.warning(where,
-                        "pattern " + in_quotes(text) +
-                            " never matches: patterns see the dotted name, without '_'",
-                        "did you mean " + in_quotes(dotted) + "?");
+    } else if (matches_ == Matches::Names) {
+      warn_of_impossible_name(text, where);
     }
     patterns.push_back({text, where});
+  }
+
+  void warn_of_impossible_name(const std::string& text, Position where) {
+    const bool has_underscore = !points_.have_underscores && has_underscore_outside_sets(text);
+    // A comma has its own warning.
+    const bool lacks_value =
+        points_.are_federated && !can_end_in_value(text) && split_at_commas(text).size() == 1;
+    if (!has_underscore && !lacks_value) return;
+    std::string better = text;
+    if (has_underscore) std::replace(better.begin(), better.end(), '_', '.');
+    if (lacks_value) better += kUntypedSuffix;
+    problems_.warning(where,
+                      "pattern " + in_quotes(text) + " never matches: " +
+                          (has_underscore ? "patterns see the dotted name, without '_'"
+                                          : "every name from /federate ends in \".value\""),
+                      "did you mean " + in_quotes(better) + "?");
   }
 
   void warn_of_comma(const Node& item) {
@@ -111,16 +151,14 @@ class PatternReader {
 
   std::string_view key_;
   Matches matches_;
-  bool underscores_allowed_;
+  const FilteredPoints& points_;
   Problems& problems_;
 };
 
 class FilterReader {
  public:
-  FilterReader(const Node* node, bool underscores_allowed, Problems& problems)
-      : fields_(node, "filters", problems),
-        underscores_allowed_(underscores_allowed),
-        problems_(problems) {}
+  FilterReader(const Node* node, const FilteredPoints& points, Problems& problems)
+      : fields_(node, "filters", problems), points_(points), problems_(problems) {}
 
   FilterRules read() {
     FilterRules rules;
@@ -163,7 +201,7 @@ class FilterReader {
 
   PatternList list(Named named, Matches matches) {
     if (named.node == nullptr) return {};
-    return PatternReader(named.key, matches, underscores_allowed_, problems_).read(*named.node);
+    return PatternReader(named.key, matches, points_, problems_).read(*named.node);
   }
 
   TagPatterns tags(Named named, bool is_allow) {
@@ -179,10 +217,23 @@ class FilterReader {
         report_empty(entry, is_allow);
         continue;
       }
+      warn_of_dots(*entry.key);
       patterns[entry.key->text] =
-          PatternReader(entry.key->text, Matches::Values, true, problems_).read(*entry.value);
+          PatternReader(entry.key->text, Matches::Values, points_, problems_).read(*entry.value);
     }
     return patterns;
+  }
+
+  void warn_of_dots(const Node& key) {
+    const bool has_dot = key.text.find('.') != std::string::npos;
+    if (!points_.are_federated || !has_dot || points_.tags.contains(key.text)) return;
+    std::string label = key.text;
+    std::replace_if(
+        label.begin(), label.end(), [](char c) { return c == '.' || c == '/' || c == '-'; }, '_');
+    problems_.warning(key.where,
+                      "no point has a tag " + in_quotes(key.text) +
+                          ": labels from /federate have no '.' in their names",
+                      "did you mean " + in_quotes(label) + "?");
   }
 
   void report_empty(const Node::Entry& entry, bool is_allow) {
@@ -197,14 +248,14 @@ class FilterReader {
   }
 
   Fields fields_;
-  bool underscores_allowed_;
+  const FilteredPoints& points_;
   Problems& problems_;
 };
 
 }  // namespace
 
-FilterRules read_filters(const Node* node, bool names_have_underscores, Problems& problems) {
-  return FilterReader(node, names_have_underscores, problems).read();
+FilterRules read_filters(const Node* node, const FilteredPoints& points, Problems& problems) {
+  return FilterReader(node, points, problems).read();
 }
 
 }  // namespace fedwave::config

@@ -100,34 +100,40 @@ void warn_of_unread_file(const Fields& fields, std::string_view key, std::string
       "remove one of the two");
 }
 
-void read_basic_auth(const Node* node, HttpOptions& options, Reading& reading) {
+void read_basic_auth(const Node* node, Credentials& credentials, Reading& reading) {
   if (node == nullptr) return;
   Fields fields(node, "basic_auth", reading.problems);
   Secret username;
   const bool username_failed =
       fields.get("username") != nullptr && !read_secret(fields, "username", username, reading);
-  options.basic_username = std::move(username.value);
-  const bool has_password = read_secret(fields, "password", options.basic_password, reading);
-  const bool has_file = read_path(fields, "password_file", options.basic_password_file,
+  credentials.basic_username = std::move(username.value);
+  const bool has_password = read_secret(fields, "password", credentials.basic_password, reading);
+  const bool password_failed = fields.get("password") != nullptr && !has_password;
+  credentials.could_be_read = fields.is_map() && !username_failed && !password_failed;
+  const bool has_file = read_path(fields, "password_file", credentials.basic_password_file,
                                   Severity::Error, reading.problems);
   if (has_password && has_file) {
     warn_of_unread_file(fields, "password", "password_file", reading.problems);
-    options.basic_password_file.clear();
+    credentials.basic_password_file.clear();
   }
   // A username that could not be read already has its own problem.
-  if ((has_password || has_file) && options.basic_username.empty() && !username_failed) {
+  if ((has_password || has_file) && credentials.basic_username.empty() && !username_failed) {
     const std::string_view key = has_password ? "password" : "password_file";
     reading.problems.error(fields.where(key), in_quotes(key) + " without \"username\"",
                            "write username: beside it");
+    credentials.could_be_read = false;
   }
   fields.done();
 }
 
-void read_bearer_token(Fields& fields, HttpOptions& options, bool has_basic, Reading& reading) {
+void read_bearer_token(Fields& fields, Credentials& credentials, bool has_basic, Reading& reading) {
   // The usual file exists only inside a pod; people check their configurations elsewhere.
-  read_secret_or_file(fields, "bearer_token", options.bearer_token, "bearer_token_file",
-                      options.bearer_token_file, Severity::Warning, reading);
-  const bool has_bearer = !options.bearer_token.empty() || !options.bearer_token_file.empty();
+  const bool could_be_read =
+      read_secret_or_file(fields, "bearer_token", credentials.bearer_token, "bearer_token_file",
+                          credentials.bearer_token_file, Severity::Warning, reading);
+  credentials.could_be_read = credentials.could_be_read && could_be_read;
+  const bool has_bearer =
+      !credentials.bearer_token.empty() || !credentials.bearer_token_file.empty();
   if (has_bearer && has_basic) {
     reading.problems.error(fields.where("basic_auth"),
                            "a bearer token and basic_auth exclude one another",
@@ -260,30 +266,41 @@ std::optional<Url> read_plain_url(const std::string& what, std::string_view text
   return *std::move(url);
 }
 
-Tls read_tls(const Node* node, Problems& problems) {
-  Tls tls;
-  Fields fields(node, "tls_config", problems);
-  read_path(fields, "ca_file", tls.ca_file, Severity::Error, problems);
-  const bool has_cert = read_path(fields, "cert_file", tls.cert_file, Severity::Error, problems);
-  const bool has_key = read_path(fields, "key_file", tls.key_file, Severity::Error, problems);
+void read_certificate(Fields& fields, std::string& cert_file, std::string& key_file,
+                      Problems& problems) {
+  const bool has_cert = read_path(fields, "cert_file", cert_file, Severity::Error, problems);
+  const bool has_key = read_path(fields, "key_file", key_file, Severity::Error, problems);
   if (has_cert != has_key) {
     problems.error(
         fields.where(has_cert ? "cert_file" : "key_file"),
         has_cert ? "\"cert_file\" without \"key_file\"" : "\"key_file\" without \"cert_file\"",
         "write both or neither");
   }
+}
+
+Tls read_tls(const Node* node, Problems& problems) {
+  Tls tls;
+  Fields fields(node, "tls_config", problems);
+  read_path(fields, "ca_file", tls.ca_file, Severity::Error, problems);
+  read_certificate(fields, tls.cert_file, tls.key_file, problems);
   fields.text("server_name", tls.server_name);
   fields.boolean("insecure_skip_verify", tls.insecure_skip_verify);
   fields.done();
   return tls;
 }
 
+Credentials read_credentials(Fields& fields, Reading& reading) {
+  Credentials credentials;
+  const Node* basic_auth = fields.get("basic_auth");
+  read_basic_auth(basic_auth, credentials, reading);
+  read_bearer_token(fields, credentials, basic_auth != nullptr, reading);
+  return credentials;
+}
+
 HttpOptions read_http_options(const Node* node, Reading& reading) {
   HttpOptions options;
   Fields fields(node, "httpConfig", reading.problems);
-  const Node* basic_auth = fields.get("basic_auth");
-  read_basic_auth(basic_auth, options, reading);
-  read_bearer_token(fields, options, basic_auth != nullptr, reading);
+  set_credentials(options, read_credentials(fields, reading));
   read_headers(fields.get("headers"), options.headers, reading);
   set_http_proxy(options, read_http_proxy(fields, "proxy_url", reading));
   fields.boolean("follow_redirects", options.follow_redirects);

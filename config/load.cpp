@@ -20,13 +20,10 @@ constexpr std::size_t kSinksMax = 30;
 constexpr std::size_t kFileBytesMax = std::size_t{4} << 20;
 constexpr std::int64_t kFlushIntervalMinMs = 5000;
 
-constexpr std::string_view kSourcesLeftAside[] = {"kubernetes_source",
-                                                  "kubernetes_cadvisor_source",
-                                                  "kubernetes_state_source",
-                                                  "telegraf_sources",
-                                                  "systemd_source",
-                                                  "internal_stats_source",
-                                                  "kubernetes_control_plane_source"};
+constexpr std::string_view kSourcesLeftAside[] = {
+    "kubernetes_source",       "kubernetes_cadvisor_source",
+    "kubernetes_state_source", "telegraf_sources",
+    "systemd_source",          "kubernetes_control_plane_source"};
 constexpr std::string_view kTopLevelLeftAside[] = {"discovery", "enableDiscovery", "events",
                                                    "enableEvents"};
 
@@ -60,6 +57,7 @@ class ConfigReader {
     read_own_keys();
     SpoolReader spool(fields_.get("spool"), sink_defaults.spool, reading_);
     sink_defaults.spool = spool.spool();
+    config_.status = read_status(fields_.get("status"), reading_);
     read_source_section(fields_.get("sources"), defaults);
     read_sink_section(fields_.get("sinks"), sink_defaults);
     if (sink_defaults.spool.directory.empty() && nothing_is_on_disk())
@@ -118,13 +116,19 @@ class ConfigReader {
     }
     Fields sources(node, "sources", problems_);
     const Node* list = sources.get("prometheus_sources");
+    const bool has_internal_stats = sources.present("internal_stats_source");
     for (const std::string_view key : kSourcesLeftAside) leave_aside(sources, key, "sources.");
     sources.done();
     if (list != nullptr) config_.sources = read_sources(*list, defaults, reading_);
+    if (has_internal_stats) {
+      config_.internal_stats = read_internal_stats(sources.get("internal_stats_source"),
+                                                   config_.sources, defaults, reading_);
+      config_.internal_stats->where = sources.where("internal_stats_source");
+    }
     if (node->kind == Node::Kind::Map &&
         (list == nullptr || (list->kind == Node::Kind::List && list->items.empty()))) {
       problems_.error(list == nullptr ? node->where : list->where,
-                      "there are no prometheus_sources, and no other kind is read",
+                      "there are no prometheus_sources, and nothing else is scraped",
                       "add prometheus_sources: with a \"- url: …\" below it");
     }
   }
@@ -135,12 +139,14 @@ class ConfigReader {
                       "add sinks: with \"- proxyAddress: wavefront-proxy:2878\" below it");
       return;
     }
+    const auto has_underscore = [](const Source& source) {
+      return source.prefix.find('_') != std::string::npos;
+    };
     // A file that also serves the collector has patterns here for names that fedwave never sees.
     defaults.names_have_underscores =
         !left_aside_.empty() ||
-        std::any_of(config_.sources.begin(), config_.sources.end(), [](const Source& source) {
-          return source.prefix.find('_') != std::string::npos;
-        });
+        std::any_of(config_.sources.begin(), config_.sources.end(), has_underscore) ||
+        (config_.internal_stats && has_underscore(*config_.internal_stats));
     config_.sinks = read_sinks(*node, defaults, reading_);
     if (config_.sinks.size() > kSinksMax) {
       problems_.error(node->where, "there are " + std::to_string(config_.sinks.size()) + " sinks",

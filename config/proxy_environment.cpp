@@ -1,50 +1,18 @@
 #include "config/proxy_environment.h"
 
-#include <arpa/inet.h>
-#include <sys/socket.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstddef>
 #include <initializer_list>
 
 #include "config/fields.h"
+#include "config/ip_address.h"
 #include "relay/base/text.h"
 
 namespace fedwave::config {
 namespace {
 
 constexpr std::string_view kBlanksAndCommas = ", \t\r\n";
-
-struct IpAddress {
-  std::array<std::uint8_t, 16> bytes{};
-  std::size_t bits = 0;  // 32 or 128
-};
-
-std::optional<IpAddress> parse_ip(std::string_view text) {
-  // The zone of a link-local address says where it is looked for, not which it is.
-  const std::string address(text.substr(0, text.find('%')));
-  IpAddress ip;
-  if (::inet_pton(AF_INET, address.c_str(), ip.bytes.data()) == 1) {
-    ip.bits = 32;
-    return ip;
-  }
-  if (::inet_pton(AF_INET6, address.c_str(), ip.bytes.data()) == 1) {
-    ip.bits = 128;
-    return ip;
-  }
-  return std::nullopt;
-}
-
-bool shares_prefix(const IpAddress& a, const IpAddress& b, std::size_t bits) {
-  if (a.bits != b.bits) return false;
-  for (std::size_t bit = 0; bit < bits; ++bit) {
-    const unsigned mask = 0x80U >> (bit % 8);
-    if (((a.bytes[bit / 8] ^ b.bytes[bit / 8]) & mask) != 0) return false;
-  }
-  return true;
-}
 
 bool is_in_block(const IpAddress& ip, std::string_view address, std::string_view length) {
   const std::optional<IpAddress> network = parse_ip(address);

@@ -47,6 +47,12 @@ struct SourceDefaults {
 std::vector<Source> read_sources(const Node& list, const SourceDefaults& defaults,
                                  Reading& reading);
 
+// `internal_stats_source`; null for one without content. It gets a name that no source has.
+Source read_internal_stats(const Node* node, const std::vector<Source>& sources,
+                           const SourceDefaults& defaults, Reading& reading);
+
+Status read_status(const Node* node, Reading& reading);
+
 // What every sink inherits from the top level.
 struct SinkDefaults {
   std::int64_t request_timeout_ms = 20'000;
@@ -84,12 +90,43 @@ class SpoolReader {
   Spool spool_;
 };
 
-// Names have every '_' made a '.', so a pattern with one is a mistake worth a warning, unless
-// `names_have_underscores`.
-FilterRules read_filters(const Node* node, bool names_have_underscores, Problems& problems);
+// What is known of the points that a filter sees, so that it can be told what never matches.
+struct FilteredPoints {
+  // Names have every '_' made a '.', so a pattern with one is a mistake, unless they may be meant.
+  bool have_underscores = false;
+  // From /federate: all untyped, so every name ends in ".value", and no label's name has a '.'.
+  bool are_federated = false;
+  Tags tags{};  // what the configuration adds
+};
+FilterRules read_filters(const Node* node, const FilteredPoints& points, Problems& problems);
 
 Tls read_tls(const Node* node, Problems& problems);
 HttpOptions read_http_options(const Node* node, Reading& reading);
+
+// `bearer_token`, `bearer_token_file` and `basic_auth`, which exclude one another.
+struct Credentials {
+  Secret bearer_token{};
+  std::string bearer_token_file{};
+  std::string basic_username{};
+  Secret basic_password{};
+  std::string basic_password_file{};
+  bool could_be_read = true;  // else a problem has been reported
+};
+Credentials read_credentials(Fields& fields, Reading& reading);
+
+// `Target` is whatever shows them, or asks for them.
+template <class Target>
+void set_credentials(Target& target, Credentials credentials) {
+  target.bearer_token = std::move(credentials.bearer_token);
+  target.bearer_token_file = std::move(credentials.bearer_token_file);
+  target.basic_username = std::move(credentials.basic_username);
+  target.basic_password = std::move(credentials.basic_password);
+  target.basic_password_file = std::move(credentials.basic_password_file);
+}
+
+// `cert_file` and `key_file`: both or neither.
+void read_certificate(Fields& fields, std::string& cert_file, std::string& key_file,
+                      Problems& problems);
 
 // A text in which ${NAME} works and which must not hold line breaks; shown nowhere.
 bool read_secret(Fields& fields, std::string_view key, Secret& secret, Reading& reading);
@@ -134,6 +171,9 @@ void set_http_proxy(Target& target, HttpProxy proxy) {
 std::optional<Url> read_plain_url(const std::string& what, std::string_view text, Position where,
                                   Problems& problems);
 
+// The name with the first number, from 2 on, that makes it a new one; taken then.
+std::string numbered_name(const std::string& name, std::set<std::string>& taken);
+
 // Gives the second and later bearers of a name a number, with a warning that calls them `noun`s.
 template <class Item>
 void make_names_unique(std::vector<Item>& items, const std::string& noun, Problems& problems) {
@@ -144,9 +184,7 @@ void make_names_unique(std::vector<Item>& items, const std::string& noun, Proble
     // Without a name there was an error already.
     if (item.name.empty() || used.insert(item.name).second) continue;
     const std::string name = item.name;
-    for (int number = 2; !taken.insert(item.name).second; ++number) {
-      item.name = name + " #" + std::to_string(number);
-    }
+    item.name = numbered_name(name, taken);
     problems.warning(item.where, "there is already a " + noun + " " + in_quotes(name),
                      "this one is called " + in_quotes(item.name) + "; give it a name of its own");
   }

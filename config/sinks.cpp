@@ -71,7 +71,8 @@ class SinkReader {
     fields_.text("prefix", sink_.prefix);
     fields_.word_map("tags", sink_.tags);
     sink_.filters =
-        read_filters(fields_.get("filters"), defaults_.names_have_underscores, reading_.problems);
+        read_filters(fields_.get("filters"), {.have_underscores = defaults_.names_have_underscores},
+                     reading_.problems);
     read_ignored_keys();
     read_delivery();
     read_limits();

@@ -1,4 +1,4 @@
-// Reads `sources.prometheus_sources`.
+// Reads `sources.prometheus_sources` and `sources.internal_stats_source`.
 #include <algorithm>
 #include <cstddef>
 #include <utility>
@@ -14,6 +14,48 @@ constexpr std::int64_t kTimeoutDefaultMs = 60'000;
 constexpr std::string_view kApiServer = "kubernetes.default.svc.cluster.local";
 constexpr std::string_view kApiServerCa = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
 
+void read_source_name(Fields& fields, Source& source, Reading& reading) {
+  fields.text("source", source.source);
+  if (!source.source.empty()) return;
+  source.source = reading.environment("POD_NODE_NAME").value_or("");
+  if (source.source.empty()) source.source = "prom_source";
+}
+
+void read_collection(Fields& fields, std::int64_t default_interval_ms, Source& source,
+                     Problems& problems) {
+  Fields collection(fields.get("collection"), "collection", problems);
+  source.interval_ms = default_interval_ms;
+  std::int64_t interval_ms = 0;
+  if (collection.duration("interval", interval_ms) && interval_ms > 0) {
+    source.interval_ms = interval_ms;
+  }
+  source.timeout_ms = std::min(kTimeoutDefaultMs, source.interval_ms);
+  std::int64_t timeout_ms = 0;
+  if (collection.duration("timeout", timeout_ms) && timeout_ms > 0) {
+    source.timeout_ms = timeout_ms;
+  }
+  if (source.timeout_ms > source.interval_ms) {
+    problems.error(collection.where("timeout"),
+                   "\"timeout\" is longer than the interval of " +
+                       base::format_duration_ms(source.interval_ms),
+                   "write a shorter timeout or a longer interval");
+  }
+  collection.done();
+}
+
+// What every kind of source has.
+void read_common_keys(Fields& fields, bool is_federated, const SourceDefaults& defaults,
+                      Source& source, Reading& reading) {
+  fields.text("prefix", source.prefix);
+  read_source_name(fields, source, reading);
+  fields.word_map("tags", source.tags);
+  const FilteredPoints points{.have_underscores = source.prefix.find('_') != std::string::npos,
+                              .are_federated = is_federated,
+                              .tags = source.tags};
+  source.filters = read_filters(fields.get("filters"), points, reading.problems);
+  read_collection(fields, defaults.interval_ms, source, reading.problems);
+}
+
 class SourceReader {
  public:
   SourceReader(const Node& node, const SourceDefaults& defaults, Reading& reading)
@@ -28,12 +70,7 @@ class SourceReader {
     source_.omit_bucket_suffix = defaults_.omit_bucket_suffix;
     fields_.text("name", source_.name);
     read_url();
-    fields_.text("prefix", source_.prefix);
-    read_source_name();
-    fields_.word_map("tags", source_.tags);
-    const bool has_underscores = source_.prefix.find('_') != std::string::npos;
-    source_.filters = read_filters(fields_.get("filters"), has_underscores, reading_.problems);
-    read_collection();
+    read_common_keys(fields_, url_.path.ends_with("/federate"), defaults_, source_, reading_);
     HttpOptions http = read_http_options(fields_.get("httpConfig"), reading_);
     take_url_credentials(http);
     source_.http = std::move(http);
@@ -109,34 +146,6 @@ class SourceReader {
     }
   }
 
-  void read_source_name() {
-    fields_.text("source", source_.source);
-    if (!source_.source.empty()) return;
-    source_.source = reading_.environment("POD_NODE_NAME").value_or("");
-    if (source_.source.empty()) source_.source = "prom_source";
-  }
-
-  void read_collection() {
-    Fields collection(fields_.get("collection"), "collection", reading_.problems);
-    source_.interval_ms = defaults_.interval_ms;
-    std::int64_t interval_ms = 0;
-    if (collection.duration("interval", interval_ms) && interval_ms > 0) {
-      source_.interval_ms = interval_ms;
-    }
-    source_.timeout_ms = std::min(kTimeoutDefaultMs, source_.interval_ms);
-    std::int64_t timeout_ms = 0;
-    if (collection.duration("timeout", timeout_ms) && timeout_ms > 0) {
-      source_.timeout_ms = timeout_ms;
-    }
-    if (source_.timeout_ms > source_.interval_ms) {
-      reading_.problems.error(collection.where("timeout"),
-                              "\"timeout\" is longer than the interval of " +
-                                  base::format_duration_ms(source_.interval_ms),
-                              "write a shorter timeout or a longer interval");
-    }
-    collection.done();
-  }
-
   // user:password@ in the URL becomes basic auth, so that nothing that shows the URL shows them.
   void take_url_credentials(HttpOptions& http) {
     if (!url_.has_credentials) return;
@@ -204,6 +213,30 @@ std::vector<Source> read_sources(const Node& list, const SourceDefaults& default
   }
   make_names_unique(sources, "source", reading.problems);
   return sources;
+}
+
+Source read_internal_stats(const Node* node, const std::vector<Source>& sources,
+                           const SourceDefaults& defaults, Reading& reading) {
+  Source source;
+  Fields fields(node, "internal_stats_source", reading.problems);
+  read_common_keys(fields, false, defaults, source, reading);
+  if (source.prefix.empty()) source.prefix = "kubernetes.";
+  // The collector takes it here too, without effect.
+  bool convert_histograms = false;
+  fields.boolean("convertHistograms", convert_histograms);
+  fields.done();
+  std::set<std::string> taken;
+  for (const Source& other : sources) taken.insert(other.name);
+  source.name = "internal_stats";
+  if (taken.contains(source.name)) source.name = numbered_name(source.name, taken);
+  return source;
+}
+
+std::string numbered_name(const std::string& name, std::set<std::string>& taken) {
+  for (int number = 2;; ++number) {
+    std::string numbered = name + " #" + std::to_string(number);
+    if (taken.insert(numbered).second) return numbered;
+  }
 }
 
 }  // namespace fedwave::config

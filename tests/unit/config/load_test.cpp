@@ -120,8 +120,8 @@ TEST_CASE("a whole collector configuration loads with one warning that names wha
         std::vector<std::string>{
             "f:2:1: warning: fedwave does not have these and leaves them aside: enableDiscovery, "
             "enableEvents, events, sources.kubernetes_source, sources.kubernetes_state_source, "
-            "sources.kubernetes_cadvisor_source, sources.internal_stats_source, "
-            "sources.telegraf_sources, sources.systemd_source, discovery"});
+            "sources.kubernetes_cadvisor_source, sources.telegraf_sources, sources.systemd_source, "
+            "discovery"});
   REQUIRE(result.config.has_value());
   const Config& config = *result.config;
   REQUIRE(config.sinks.size() == 1);
@@ -135,6 +135,8 @@ TEST_CASE("a whole collector configuration loads with one warning that names wha
   CHECK(config.sources[1].timeout_ms == 60'000);
   CHECK(config.sources[1].tags ==
         Tags{{"mesh", "main"}, {"region", "eu-central-1"}, {"tier", "1.10"}});
+  REQUIRE(config.internal_stats.has_value());
+  CHECK(config.internal_stats->prefix == "kubernetes.");
 }
 
 TEST_CASE("the Istio sample of the documentation has no error") {
@@ -304,6 +306,28 @@ TEST_CASE("patterns may have underscores where names may") {
                   "    filters: {metricTagDenyList: {a_b: ['c_*']}, tagExclude: ['d_*']}\n")))
             .empty());
   CHECK(lines(load(in_sink("  filters: {metricDenyList: ['a_*']}\n"))).size() == 1);
+}
+
+TEST_CASE("a pattern that a federated name may match gives no warning") {
+  struct Row {
+    std::string url;
+    std::string list;
+  };
+  const Row rows[] = {
+      {"http://h/metrics", "['a.total']"},
+      {"http://h/federate?match[]=up", "['a.total.value', 'a.*', '*.total.valu?', 'a.{b,c}']"},
+      {"http://h/federate?match[]=up", "['*alue', '*.value', 'a.[x]', '*\\.value']"},
+      {"http://h/federate?match[]=up", "['a.total.value']"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.list);
+    CHECK(lines(load("sinks: [{proxyAddress: 'p:1'}]\n"
+                     "sources: {prometheus_sources: [{url: '" +
+                     row.url + "', filters: {metricAllowList: " + row.list +
+                     ", metricTagDenyList: {a_b: ['x.y']}}}]}\n")) == std::vector<std::string>{});
+  }
+  CHECK(lines(load(in_source("    filters: {metricTagDenyList: {a.b: [x]}}\n"))) ==
+        std::vector<std::string>{});
 }
 
 TEST_CASE("the interval and the timeout follow one another") {

@@ -16,6 +16,15 @@ using mistakes::Mistake;
 
 namespace {
 
+std::string in_federated(const std::string& filters) {
+  return "sinks: [{proxyAddress: 'p:1'}]\n"
+         "sources:\n"
+         "  prometheus_sources:\n"
+         "  - url: http://h/federate?match[]=up\n"
+         "    filters:\n" +
+         filters;
+}
+
 // clang-format off
 const std::vector<Mistake>& mistakes_of_a_file() {
   static const std::vector<Mistake> kMistakes = {
@@ -27,7 +36,7 @@ const std::vector<Mistake>& mistakes_of_a_file() {
        {"f:3:1: error: unknown key \"prometheus_sources\"; it belongs under \"sources\""}},
       {"an unknown key far from any",
        in_file("zzzzzzzzzz: 1\n"),
-       {"f:3:1: error: unknown key \"zzzzzzzzzz\"; a configuration may hold: clusterName, flushInterval, defaultCollectionInterval, sinkExportDataTimeout, omitBucketSuffix, experimental, globCompat, shutdownGrace, spool, sources, sinks, discovery, enableDiscovery, events, enableEvents"}},
+       {"f:3:1: error: unknown key \"zzzzzzzzzz\"; a configuration may hold: clusterName, flushInterval, defaultCollectionInterval, sinkExportDataTimeout, omitBucketSuffix, experimental, globCompat, shutdownGrace, spool, status, sources, sinks, discovery, enableDiscovery, events, enableEvents"}},
       {"duplicate keys",
        in_file("clusterName: a\n"
        "clusterName: b\n"),
@@ -84,18 +93,18 @@ const std::vector<Mistake>& mistakes_of_a_file() {
        "sinks: [{proxyAddress: 'p:1'}]\n"
        "sources:\n"
        "  kubernetes_source: {}\n",
-       {"f:3:3: error: there are no prometheus_sources, and no other kind is read; add prometheus_sources: with a \"- url: …\" below it",
+       {"f:3:3: error: there are no prometheus_sources, and nothing else is scraped; add prometheus_sources: with a \"- url: …\" below it",
        "f:3:3: warning: fedwave does not have these and leaves them aside: sources.kubernetes_source"}},
       {"empty prometheus_sources",
        "sinks: [{proxyAddress: 'p:1'}]\n"
        "sources: {prometheus_sources: []}\n",
-       {"f:2:31: error: there are no prometheus_sources, and no other kind is read; add prometheus_sources: with a \"- url: …\" below it"}},
+       {"f:2:31: error: there are no prometheus_sources, and nothing else is scraped; add prometheus_sources: with a \"- url: …\" below it"}},
       {"an unknown kind of source",
        "sinks: [{proxyAddress: 'p:1'}]\n"
        "sources:\n"
        "  promtheus_sources: [{url: 'http://h'}]\n",
        {"f:3:3: error: unknown key \"promtheus_sources\"; did you mean \"prometheus_sources\"?",
-       "f:3:3: error: there are no prometheus_sources, and no other kind is read; add prometheus_sources: with a \"- url: …\" below it"}},
+       "f:3:3: error: there are no prometheus_sources, and nothing else is scraped; add prometheus_sources: with a \"- url: …\" below it"}},
       {"maps where lists belong",
        "sinks: {proxyAddress: 'p:1'}\n"
        "sources:\n"
@@ -171,6 +180,24 @@ const std::vector<Mistake>& mistakes_of_a_file() {
        in_source("    filters:\n"
        "      metricAllowList: ['istio_requests_*']\n"),
        {"f:6:25: warning: pattern \"istio_requests_*\" never matches: patterns see the dotted name, without '_'; did you mean \"istio.requests.*\"?"}},
+      {"patterns for names that no federated series has",
+       in_federated("      metricAllowList: ['istio.requests.total', '*.bucket', 'a.{b,c}.total', 'x\\*']\n"
+       "      metricDenyList: ['istio_requests_total', 'istio_*.count']\n"),
+       {"f:6:25: warning: pattern \"istio.requests.total\" never matches: every name from /federate ends in \".value\"; did you mean \"istio.requests.total.value\"?",
+       "f:6:49: warning: pattern \"*.bucket\" never matches: every name from /federate ends in \".value\"; did you mean \"*.bucket.value\"?",
+       "f:6:61: warning: pattern \"a.{b,c}.total\" never matches: every name from /federate ends in \".value\"; did you mean \"a.{b,c}.total.value\"?",
+       "f:6:78: warning: pattern \"x\\*\" never matches: every name from /federate ends in \".value\"; did you mean \"x\\*.value\"?",
+       "f:7:24: warning: pattern \"istio_requests_total\" never matches: patterns see the dotted name, without '_'; did you mean \"istio.requests.total.value\"?",
+       "f:7:48: warning: pattern \"istio_*.count\" never matches: patterns see the dotted name, without '_'; did you mean \"istio.*.count.value\"?"}},
+      {"a comma in the only pattern of a federated source",
+       in_federated("      metricAllowList: ['a.*,b.total']\n"),
+       {"f:6:25: warning: in a list of one element a comma is an ordinary character, and no name has one; write each pattern as an element of its own"}},
+      {"tags that no federated series has",
+       in_federated("      metricTagAllowList: {app.kubernetes.io/name: ['*']}\n"
+       "      metricTagDenyList: {a.b: ['x'], team.name: ['y']}\n"
+       "    tags: {team.name: mesh}\n"),
+       {"f:6:28: warning: no point has a tag \"app.kubernetes.io/name\": labels from /federate have no '.' in their names; did you mean \"app_kubernetes_io_name\"?",
+       "f:7:27: warning: no point has a tag \"a.b\": labels from /federate have no '.' in their names; did you mean \"a_b\"?"}},
       {"a comma in the only pattern",
        in_source("    filters:\n"
        "      metricAllowList: ['a.*,b.*']\n"),

@@ -71,7 +71,7 @@ TEST_CASE("a host and port is read with and without brackets") {
     if (row.port != 0) CHECK(host_port_text(parsed->host, parsed->port) == row.text);
   }
   for (const std::string bad : {"", ":1", "a:", "a:0", "a:65536", "a:1x", "a:-1", "::1", "[::1",
-                                "[::1]x", "a b:1", "a/b:1", "[]:1"}) {
+                                "[::1]x", "a b:1", "a/b:1", "[]:1", "[abc]:1"}) {
     CAPTURE(bad);
     CHECK_FALSE(parse_host_port(bad).has_value());
   }
