@@ -23,6 +23,7 @@ enum class SampleKind : std::uint8_t {
   HistogramBucket,
   HistogramCount,
   HistogramSum,
+  Own,  // of no page: one of the relay's own figures, whose name is final
 };
 
 // One sample line cut into its parts, nothing decoded yet: the bytes of `series` are the same in

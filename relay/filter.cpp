@@ -295,13 +295,24 @@ FilterDecision Filter::decide_tags(const sinks::PointTags& tags) const {
 
 void Filter::prune(sinks::PointTags& tags) const {
   if (impl_->tag_include.empty() && impl_->tag_exclude.empty()) return;
-  tags.erase_if([this](const sinks::PointTag& tag) { return !keeps_tag(tag.key); });
+  tags.erase_if([this](const sinks::PointTag& tag) { return !decide_tag(tag.key).keeps(); });
 }
 
-bool Filter::keeps_tag(std::string_view key) const {
-  if (impl_->guaranteed.contains(key)) return true;
-  const bool included = impl_->tag_include.empty() || impl_->tag_include.match(key) != nullptr;
-  return included && impl_->tag_exclude.match(key) == nullptr;
+TagDecision Filter::decide_tag(std::string_view key) const {
+  using Why = TagDecision::Why;
+  if (impl_->guaranteed.contains(key)) return {Why::Guaranteed, nullptr};
+  TagDecision decision;
+  if (!impl_->tag_include.empty()) {
+    const Pattern* included = impl_->tag_include.match(key);
+    if (included == nullptr) return {Why::NotIncluded, nullptr};
+    decision = {Why::Included, included};
+  }
+  if (const Pattern* excluded = impl_->tag_exclude.match(key)) return {Why::Excluded, excluded};
+  return decision;
+}
+
+const config::FilterRules& Filter::rules() const {
+  return impl_->rules;
 }
 
 }  // namespace fedwave::relay

@@ -34,6 +34,14 @@ struct FilterDecision {
   std::string_view tag_key;
 };
 
+// Why a tag stays on a point or goes.
+struct TagDecision {
+  enum class Why : std::uint8_t { Free, Guaranteed, Included, NotIncluded, Excluded };
+  Why why = Why::Free;
+  const config::Pattern* pattern = nullptr;  // for Included and Excluded
+  [[nodiscard]] bool keeps() const { return why != Why::NotIncluded && why != Why::Excluded; }
+};
+
 class Filter {
  public:
   explicit Filter(const config::FilterRules& rules,
@@ -49,7 +57,9 @@ class Filter {
 
   // Applies tagInclude, tagExclude and the guarantee. Thread-safe.
   void prune(sinks::PointTags& tags) const;
-  [[nodiscard]] bool keeps_tag(std::string_view key) const;
+  [[nodiscard]] TagDecision decide_tag(std::string_view key) const;
+
+  [[nodiscard]] const config::FilterRules& rules() const;
 
  private:
   struct Impl;

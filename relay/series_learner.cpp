@@ -1,5 +1,6 @@
 #include "relay/series_learner.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "parsers/scan.h"
@@ -24,6 +25,14 @@ std::uint64_t name_variant(SampleKind kind, bool converts) {
   return (converts ? 64U : 32U) + static_cast<std::uint64_t>(kind);
 }
 
+// Nobody wants to read a longer one.
+constexpr std::size_t kOriginBytesMax = 4096;
+std::string_view origin_of(const SampleLineView& sample) {
+  return sample.series.size() <= kOriginBytesMax
+             ? sample.series
+             : sample.series.substr(0, parsers::metric_name_length(sample.series));
+}
+
 // The labels have no say then.
 bool is_sources_name_verdict(Verdict verdict) {
   return verdict == Verdict::SourceNotInAllowList || verdict == Verdict::SourceDenyList;
@@ -44,6 +53,7 @@ Malformed SeriesLearner::learn(const SampleLineView& sample, const SeriesTable::
       stages_.may_convert(sample.kind) ? own_parts(sample, parts) : shared_parts(sample, parts);
   if (bad != Malformed::None) return bad;
   count_repairs(parts, repairs);
+  note_kept_example(sample, parts);
   entry = &table_.insert(key, parts.name, parts.labels);
   return Malformed::None;
 }
@@ -59,11 +69,11 @@ Malformed SeriesLearner::shared_parts(const SampleLineView& sample, Parts& parts
   if (is_parsed) {
     if (const Malformed bad = parse(sample.series); bad != Malformed::None) return bad;
   }
-  parts.name = name_part(is_parsed ? series_.name : bare_name, sample.kind);
+  parts.name = name_part(sample, is_parsed ? series_.name : bare_name);
   if (is_sources_name_verdict(table_.part(parts.name).verdict(0))) {
     parts.labels = no_labels();
   } else if (parts.labels == 0) {
-    stages_.plan_labels(series_, sample.kind, labels_plan_);
+    plan_labels(sample);
     parts.labels = table_.insert_part(labels_key, labels_plan_.part);
   }
   return Malformed::None;
@@ -79,12 +89,23 @@ PartArena::Id SeriesLearner::shared_part(const SeriesTable::Key& key, Plan plan)
   return known != 0 ? known : table_.insert_part(key, plan());
 }
 
-PartArena::Id SeriesLearner::name_part(std::string_view name, SampleKind kind) {
+PartArena::Id SeriesLearner::name_part(const SampleLineView& sample, std::string_view name) {
   const auto plan = [&]() -> const PartPlan& {
-    stages_.plan_name(name, kind, false, name_plan_);
+    stages_.plan_name(name, sample.kind, false, name_plan_);
+    name_plan_.part.origin = origin_of(sample);
     return name_plan_.part;
   };
-  return shared_part(base::seeded_hash128(name, name_variant(kind, false)), plan);
+  return shared_part(base::seeded_hash128(name, name_variant(sample.kind, false)), plan);
+}
+
+void SeriesLearner::plan_labels(const SampleLineView& sample) {
+  stages_.plan_labels(series_, sample.kind, labels_plan_);
+  // Where all is well, one of the name's series is example enough.
+  const std::vector<SinkPart>& sinks = labels_plan_.part.sinks;
+  const bool is_kept = std::all_of(sinks.begin(), sinks.end(), [](const SinkPart& sink) {
+    return sink.verdict == Verdict::Kept;
+  });
+  labels_plan_.part.origin = is_kept ? std::string_view() : origin_of(sample);
 }
 
 // For series whose name decides alone.
@@ -100,9 +121,10 @@ PartArena::Id SeriesLearner::no_labels() {
 // The labels' part is the series' own here: it says which distribution, and with which bound.
 Malformed SeriesLearner::own_parts(const SampleLineView& sample, Parts& parts) {
   if (const Malformed bad = parse(sample.series); bad != Malformed::None) return bad;
-  stages_.plan_labels(series_, sample.kind, labels_plan_);
+  plan_labels(sample);
   const bool converts = labels_plan_.part.converts;
   stages_.plan_name(series_.name, sample.kind, converts, name_plan_);
+  name_plan_.part.origin = origin_of(sample);
   parts.name = shared_part(base::seeded_hash128(series_.name, name_variant(sample.kind, converts)),
                            [this]() -> const PartPlan& { return name_plan_.part; });
   const std::uint32_t group = converts ? distribution_group() : 0;
@@ -127,6 +149,20 @@ std::uint32_t SeriesLearner::distribution_group() {
   key.low += labels_plan_.distribution.low * 3;  // which is the name and which the labels counts
   key.high += labels_plan_.distribution.high * 3;
   return distributions_.group_of(key, std::move(lines));
+}
+
+// Once for a name.
+void SeriesLearner::note_kept_example(const SampleLineView& sample, const Parts& parts) {
+  const PartView name = table_.part(parts.name);
+  if (name.head().kept_example != KeptExample::None) return;
+  const PartView labels = table_.part(parts.labels);
+  for (std::size_t i = 0; i < stages_.sink_count(); ++i) {
+    if (line_verdict(name, labels, i) != Verdict::Kept) continue;
+    const std::size_t bytes = parsers::metric_name_length(sample.series);
+    table_.note_kept_example(parts.name, bytes > 0 ? sample.series.substr(0, bytes) : series_.name,
+                             origin_of(sample));
+    return;
+  }
 }
 
 void SeriesLearner::count_repairs(const Parts& parts, std::span<std::uint64_t> repairs) const {

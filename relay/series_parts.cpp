@@ -45,9 +45,10 @@ char* put_repairs(char* at, const sinks::RepairCounts& repairs) {
   return at;
 }
 
-// Where each sink's text lies; returns the bytes of the whole part.
-std::size_t lay_out(const std::vector<SinkPart>& sinks, std::vector<SinkText>& texts) {
-  std::size_t bytes = sizeof(Head) + sinks.size() * sizeof(SinkText);
+// Where each sink's text lies, and behind them the origin; returns the bytes of the whole part.
+std::size_t lay_out(const PartPlan& plan, std::vector<SinkText>& texts) {
+  const std::vector<SinkPart>& sinks = plan.sinks;
+  std::size_t bytes = sizeof(Head) + (sinks.size() + 1) * sizeof(SinkText);
   for (std::size_t i = 0; i < sinks.size(); ++i) {
     FEDWAVE_CHECK(sinks[i].text.size() <= kSeriesBytesMax);
     SinkText text{.at = 0,
@@ -62,12 +63,17 @@ std::size_t lay_out(const std::vector<SinkPart>& sinks, std::vector<SinkText>& t
     }
     texts.push_back(text);
   }
-  return bytes;
+  FEDWAVE_CHECK(plan.origin.size() <= kSeriesBytesMax);
+  texts.push_back({.at = static_cast<std::uint32_t>(bytes),
+                   .bytes = static_cast<std::uint16_t>(plan.origin.size()),
+                   .verdict = Verdict::Kept,
+                   .repairs = 0});
+  return (bytes + plan.origin.size() + 3) / 4 * 4;
 }
 
 std::size_t part_bytes(const PartView& part, std::size_t sinks) {
-  std::size_t bytes = sizeof(Head) + sinks * sizeof(SinkText);
-  for (std::size_t i = 0; i < sinks; ++i) {
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i <= sinks; ++i) {
     bytes = std::max(
         bytes, static_cast<std::size_t>(part.text(i).data() - part.bytes()) + part.text(i).size());
   }
@@ -87,21 +93,22 @@ void PartView::add_repairs(std::size_t sink, std::span<std::uint64_t> counts) co
 
 PartArena::Id PartArena::add(const PartPlan& plan, std::uint32_t group) {
   std::vector<SinkText> texts;
-  texts.reserve(plan.sinks.size());
+  texts.reserve(plan.sinks.size() + 1);
   Id id = 0;
-  char* const part = allocate(lay_out(plan.sinks, texts), id);
+  char* const part = allocate(lay_out(plan, texts), id);
   const Head head{.bound = plan.bound,
                   .group = group,
                   .truncates = plan.truncates,
                   .converts = plan.converts,
                   .is_bucket = plan.is_bucket,
-                  .padding = 0};
+                  .kept_example = KeptExample::None};
   put(put(part, &head, sizeof head), texts.data(), texts.size() * sizeof(SinkText));
-  for (std::size_t i = 0; i < texts.size(); ++i) {
+  for (std::size_t i = 0; i < plan.sinks.size(); ++i) {
     char* const text = part + texts[i].at;
     put_repairs(text - texts[i].repairs * sizeof(std::uint32_t), plan.sinks[i].repairs);
     put(text, plan.sinks[i].text.data(), plan.sinks[i].text.size());
   }
+  put(part + texts.back().at, plan.origin.data(), plan.origin.size());
   return id;
 }
 

@@ -21,6 +21,13 @@ namespace fedwave::relay {
 // Copies may read this much beyond the end of a part's text: they go in wide steps.
 inline constexpr std::size_t kPartSlackBytes = 32;
 
+// Which series of a name that are sent can be shown as an example.
+enum class KeptExample : std::uint8_t {
+  None,       // none has been seen
+  Origin,     // the one that the part came with
+  Elsewhere,  // that one is dropped for its labels; see SeriesTable::kept_example
+};
+
 // Reads one part. Good until its arena is gone.
 class PartView {
  public:
@@ -30,7 +37,7 @@ class PartView {
     bool truncates;
     bool converts;
     bool is_bucket;
-    std::uint8_t padding;
+    KeptExample kept_example;  // of a name's part
   };
   struct SinkText {
     std::uint32_t at;  // from the beginning of the part
@@ -46,6 +53,8 @@ class PartView {
   [[nodiscard]] std::string_view text(std::size_t sink) const {
     return {bytes_ + sink_text(sink).at, sink_text(sink).bytes};
   }
+  // PartPlan's; it lies behind the texts of all sinks, as if it were one more.
+  [[nodiscard]] std::string_view origin(std::size_t sinks) const { return text(sinks); }
   // By Repair.
   void add_repairs(std::size_t sink, std::span<std::uint64_t> counts) const;
   [[nodiscard]] const char* bytes() const { return bytes_; }
@@ -76,6 +85,10 @@ class PartArena {
 
   Id add(const PartPlan& plan, std::uint32_t group = 0);
   [[nodiscard]] PartView at(Id id) const { return PartView(address(id)); }
+  void set_kept_example(Id id, KeptExample example) {
+    reinterpret_cast<PartView::Head*>(chunks_[id / kUnitsPerChunk] + id % kUnitsPerChunk * kUnit)
+        ->kept_example = example;
+  }
   void prefetch(Id id) const {
     const char* part = address(id);
     for (std::size_t line = 0; line < kPrefetchedLines; ++line) {

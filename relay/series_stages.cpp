@@ -138,26 +138,31 @@ bool SeriesStages::may_convert(SampleKind kind) const {
   return source_.convert_histograms && is_histogram_part(kind);
 }
 
-void SeriesStages::plan_name(std::string_view name, SampleKind kind, bool converts,
-                             NamePlan& plan) const {
+void SeriesStages::plan_name(std::string_view name, SampleKind kind, bool converts, NamePlan& plan,
+                             StageWatcher* watcher) const {
   plan.name = source_.prefix + dotted_name(name, kind, source_.omit_bucket_suffix, converts);
   plan.part.truncates = kind == SampleKind::SummaryCount || kind == SampleKind::HistogramCount ||
                         kind == SampleKind::HistogramBucket;
   plan.part.sinks.assign(sinks_.size(), {});
-  const Verdict source =
-      filtered(Verdict::SourceNotInAllowList, filter_.decide_name(plan.name).verdict);
+  const FilterDecision decision = filter_.decide_name(plan.name);
+  if (watcher != nullptr) watcher->source_name(decision);
+  const Verdict source = filtered(Verdict::SourceNotInAllowList, decision.verdict);
   for (std::size_t i = 0; i < sinks_.size(); ++i) {
     if (source == Verdict::Kept) {
-      plan.part.sinks[i] = sink_name(sinks_[i], plan.name);
+      plan.part.sinks[i] = sink_name(i, plan.name, watcher);
     } else {
       plan.part.sinks[i].verdict = source;
     }
   }
 }
 
-SinkPart SeriesStages::sink_name(const SinkStage& stage, const std::string& name) const {
+SinkPart SeriesStages::sink_name(std::size_t sink, const std::string& name,
+                                 StageWatcher* watcher) const {
+  const SinkStage& stage = sinks_[sink];
   SinkPart part;
-  part.verdict = filtered(Verdict::SinkNotInAllowList, stage.filter.decide_name(name).verdict);
+  const FilterDecision decision = stage.filter.decide_name(name);
+  if (watcher != nullptr) watcher->sink_name(sink, decision);
+  part.verdict = filtered(Verdict::SinkNotInAllowList, decision.verdict);
   if (part.verdict != Verdict::Kept) return part;
   auto head = sinks::render_head(stage.prefix + name, stage.limits);
   if (const auto* rejection = std::get_if<sinks::Rejection>(&head)) {
@@ -192,34 +197,47 @@ void SeriesStages::read_bound(SampleKind kind, LabelsPlan& plan) const {
 }
 
 void SeriesStages::plan_labels(const parsers::SeriesBuffer& series, SampleKind kind,
-                               LabelsPlan& plan) const {
+                               LabelsPlan& plan, StageWatcher* watcher) const {
+  const auto watch = [&](TagStage stage) {
+    if (watcher != nullptr) watcher->tags(stage, 0, plan.tags);
+  };
   plan.tags.clear();
   for (const auto& [key, value] : source_.tags) {
     if (!value.empty()) plan.tags.set(key, value);
   }
   if (!instance_.empty()) plan.tags.set("instance", instance_);
+  watch(TagStage::SourceTags);
   for (const parsers::LabelView& label : series.labels) {
     if (!label.value.empty()) plan.tags.set(label.name, label.value);
   }
+  watch(TagStage::Labels);
   read_bound(kind, plan);
+  watch(TagStage::Bound);
   if (plan.part.converts) plan.distribution = hash_of(plan.tags);
   plan.part.sinks.assign(sinks_.size(), {});
-  const Verdict verdict =
-      filtered(Verdict::SourceNotInAllowList, filter_.decide_tags(plan.tags).verdict);
+  const FilterDecision decision = filter_.decide_tags(plan.tags);
+  if (watcher != nullptr) watcher->source_tags(decision);
+  const Verdict verdict = filtered(Verdict::SourceNotInAllowList, decision.verdict);
   if (verdict != Verdict::Kept) {
     for (SinkPart& sink : plan.part.sinks) sink.verdict = verdict;
     return;
   }
   filter_.prune(plan.tags);
+  watch(TagStage::SourcePrune);
   for (std::size_t i = 0; i < sinks_.size(); ++i) {
     plan.sink_tags = plan.tags;
-    plan.part.sinks[i] = sink_labels(sinks_[i], plan.part.converts, plan.sink_tags);
+    plan.part.sinks[i] = sink_labels(i, plan.part.converts, plan.sink_tags, watcher);
   }
 }
 
-SinkPart SeriesStages::sink_labels(const SinkStage& stage, bool is_distribution,
-                                   sinks::PointTags& tags) const {
+SinkPart SeriesStages::sink_labels(std::size_t sink, bool is_distribution, sinks::PointTags& tags,
+                                   StageWatcher* watcher) const {
+  const SinkStage& stage = sinks_[sink];
+  const auto watch = [&](TagStage after) {
+    if (watcher != nullptr) watcher->tags(after, sink, tags);
+  };
   tags.set("cluster", cluster_name_);
+  watch(TagStage::Cluster);
   for (const auto& [key, value] : stage.tags) {
     if (is_distribution) {
       tags.add(key, value);
@@ -227,15 +245,30 @@ SinkPart SeriesStages::sink_labels(const SinkStage& stage, bool is_distribution,
       tags.set(key, value);
     }
   }
-  SinkPart part;
-  part.verdict = filtered(Verdict::SinkNotInAllowList, stage.filter.decide_tags(tags).verdict);
-  if (part.verdict != Verdict::Kept) return part;
+  watch(TagStage::SinkTags);
+  const FilterDecision decision = stage.filter.decide_tags(tags);
+  if (watcher != nullptr) watcher->sink_tags(sink, decision);
+  const Verdict verdict = filtered(Verdict::SinkNotInAllowList, decision.verdict);
+  if (verdict != Verdict::Kept) return {.verdict = verdict, .text = {}};
   stage.filter.prune(tags);
+  watch(TagStage::SinkPrune);
+  return render_labels(sink, tags, watcher);
+}
+
+SinkPart SeriesStages::render_labels(std::size_t sink, sinks::PointTags& tags,
+                                     StageWatcher* watcher) const {
+  const SinkStage& stage = sinks_[sink];
   const sinks::PointTag* node = tags.find("nodename");
   const std::string_view source =
       node != nullptr && !node->value.empty() ? node->value : std::string_view(source_.source);
-  sinks::clean_tags(tags, stage.guaranteed, nullptr);
-  auto rendered = sinks::render_tail(source, tags, stage.limits, stage.priority);
+  std::vector<sinks::RemovedTag> removed;
+  std::vector<sinks::RepairedTag> repaired;
+  sinks::clean_tags(tags, stage.guaranteed, watcher != nullptr ? &removed : nullptr);
+  auto rendered = sinks::render_tail(source, tags, stage.limits, stage.priority,
+                                     watcher != nullptr ? &repaired : nullptr);
+  if (watcher != nullptr) watcher->cleaned(sink, removed);
+  if (watcher != nullptr) watcher->rendered(sink, repaired);
+  SinkPart part;
   if (const auto* rejection = std::get_if<sinks::Rejection>(&rendered)) {
     part.verdict = rejected(*rejection);
     return part;

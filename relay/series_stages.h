@@ -64,6 +64,7 @@ struct PartPlan {
   bool is_bucket = false;  // with converts: a bucket, not the count or the sum
   double bound = 0;        // with is_bucket
   std::vector<SinkPart> sinks;
+  std::string origin;  // a series that it came with, for surveys; set by the learner
 };
 
 struct NamePlan {
@@ -82,6 +83,32 @@ struct LabelsPlan {
   sinks::PointTags sink_tags;
 };
 
+// What a step of the stages has done to the tags.
+enum class TagStage : std::uint8_t {
+  SourceTags,  // those that the configuration gives every point of the source
+  Labels,      // and the series' own
+  Bound,       // le or quantile rewritten, or gone into a distribution
+  SourcePrune,
+  Cluster,  // from here on of one sink
+  SinkTags,
+  SinkPrune,
+};
+
+// Watches a series on its way, for explain; the data path has no watcher. What it is told is good
+// until the call returns, except for the patterns, which live as long as the stages.
+class StageWatcher {
+ public:
+  virtual ~StageWatcher() = default;
+  virtual void source_name(const FilterDecision& decision) = 0;
+  virtual void source_tags(const FilterDecision& decision) = 0;
+  virtual void sink_name(std::size_t sink, const FilterDecision& decision) = 0;
+  virtual void sink_tags(std::size_t sink, const FilterDecision& decision) = 0;
+  // The tags as a step has left them; `sink` counts from TagStage::Cluster on.
+  virtual void tags(TagStage stage, std::size_t sink, const sinks::PointTags& tags) = 0;
+  virtual void cleaned(std::size_t sink, const std::vector<sinks::RemovedTag>& removed) = 0;
+  virtual void rendered(std::size_t sink, const std::vector<sinks::RepairedTag>& repaired) = 0;
+};
+
 // A line of more than a proxy takes, less the share of value and timestamp.
 inline constexpr std::size_t kSeriesBytesMax = 32'000;
 
@@ -91,16 +118,18 @@ class SeriesStages {
   SeriesStages(const config::Source& source, const config::Config& config, std::string instance);
 
   // `converts`: the labels say that the series becomes part of a distribution.
-  void plan_name(std::string_view name, parsers::SampleKind kind, bool converts,
-                 NamePlan& plan) const;
+  void plan_name(std::string_view name, parsers::SampleKind kind, bool converts, NamePlan& plan,
+                 StageWatcher* watcher = nullptr) const;
   // The views in plan.tags are good as long as `series`.
-  void plan_labels(const parsers::SeriesBuffer& series, parsers::SampleKind kind,
-                   LabelsPlan& plan) const;
+  void plan_labels(const parsers::SeriesBuffer& series, parsers::SampleKind kind, LabelsPlan& plan,
+                   StageWatcher* watcher = nullptr) const;
 
   // Whether series of this kind may become parts of distributions.
   [[nodiscard]] bool may_convert(parsers::SampleKind kind) const;
 
   [[nodiscard]] std::size_t sink_count() const { return sinks_.size(); }
+  [[nodiscard]] const Filter& source_filter() const { return filter_; }
+  [[nodiscard]] const Filter& sink_filter(std::size_t sink) const { return sinks_[sink].filter; }
 
  private:
   struct SinkStage {
@@ -113,8 +142,10 @@ class SeriesStages {
   };
 
   void read_bound(parsers::SampleKind kind, LabelsPlan& plan) const;
-  SinkPart sink_name(const SinkStage& stage, const std::string& name) const;
-  SinkPart sink_labels(const SinkStage& stage, bool is_distribution, sinks::PointTags& tags) const;
+  SinkPart sink_name(std::size_t sink, const std::string& name, StageWatcher* watcher) const;
+  SinkPart sink_labels(std::size_t sink, bool is_distribution, sinks::PointTags& tags,
+                       StageWatcher* watcher) const;
+  SinkPart render_labels(std::size_t sink, sinks::PointTags& tags, StageWatcher* watcher) const;
 
   config::Source source_;
   std::string cluster_name_;

@@ -1,9 +1,13 @@
 #include "relay/series_table.h"
 
-#include <unordered_map>
 #include <vector>
 
 namespace fedwave::relay {
+namespace {
+
+constexpr std::size_t kKeptExamplesMax = 10'000;
+
+}  // namespace
 
 SeriesEntry& SeriesTable::insert(const Key& key, PartArena::Id name, PartArena::Id labels) {
   SeriesEntry& entry = series_.add(key);
@@ -26,6 +30,22 @@ PartArena::Id SeriesTable::insert_part(const Key& key, const PartPlan& plan) {
 
 PartArena::Id SeriesTable::insert_own_part(const PartPlan& plan, std::uint32_t group) {
   return parts_.add(plan, group);
+}
+
+void SeriesTable::note_kept_example(PartArena::Id name_part, std::string_view name,
+                                    std::string_view series) {
+  if (part(name_part).origin(sink_count_) == series) {
+    parts_.set_kept_example(name_part, KeptExample::Origin);
+    return;
+  }
+  if (kept_examples_.size() >= kKeptExamplesMax) return;
+  parts_.set_kept_example(name_part, KeptExample::Elsewhere);
+  kept_examples_[std::string(name)] = series;
+}
+
+std::string SeriesTable::kept_example(const std::string& name) const {
+  const auto found = kept_examples_.find(name);
+  return found == kept_examples_.end() ? std::string() : found->second;
 }
 
 bool SeriesTable::evict(std::uint32_t oldest) {

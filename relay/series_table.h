@@ -10,7 +10,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "parsers/sample.h"
 #include "relay/base/hash.h"
@@ -57,9 +59,19 @@ class SeriesTable {
   // One that belongs to a single series.
   PartArena::Id insert_own_part(const PartPlan& plan, std::uint32_t group);
 
+  // Remembers that a series of the name is sent, and which, where the name's part does not have it.
+  void note_kept_example(PartArena::Id name_part, std::string_view name, std::string_view series);
+  // Empty where the part's origin is the example, or where there is none.
+  [[nodiscard]] std::string kept_example(const std::string& name) const;
+
   // Throws out what was last seen before `oldest`, once that is worth the copying of the rest; true
   // when it was.
   bool evict(std::uint32_t oldest);
+
+  template <class Visit>
+  void each(Visit visit) const {
+    series_.each(visit);
+  }
 
   void clear() { *this = SeriesTable(sink_count_); }
 
@@ -81,6 +93,7 @@ class SeriesTable {
   SlotTable<SeriesEntry> series_;
   SlotTable<PartEntry> shared_;  // which part has which key
   PartArena parts_;
+  std::unordered_map<std::string, std::string> kept_examples_;  // by name
 };
 
 }  // namespace fedwave::relay

@@ -80,6 +80,19 @@ bool Transform::feed(std::string_view text) {
   return !stopped_;
 }
 
+void Transform::take_own(std::span<const SampleLineView> samples) {
+  Malformed reason = Malformed::None;
+  for (std::size_t i = 0; i < samples.size(); i += kSamplesMax) {
+    const auto batch = samples.subspan(i, std::min(kSamplesMax, samples.size() - i));
+    FEDWAVE_CHECK(on_samples(batch, 0, reason) == batch.size());
+  }
+}
+
+void Transform::survey(SurveyBuilder& survey) const {
+  // A scrape that has ended well makes all of it one older.
+  survey.add(table_, age_ - 1);
+}
+
 ScrapeCounts Transform::finish(bool complete) {
   page_->finish(complete);
   counts_.lines = page_->lines();

@@ -23,6 +23,7 @@
 #include "relay/series_learner.h"
 #include "relay/series_stages.h"
 #include "relay/series_table.h"
+#include "relay/survey.h"
 #include "sinks/block_writer.h"
 #include "sinks/number_format.h"
 
@@ -42,7 +43,13 @@ class Transform final : private parsers::SampleHandler {
   // The limit that this scrape has broken, if any, with what to do about it.
   [[nodiscard]] const base::Error* failure() const { return failure_ ? &*failure_ : nullptr; }
 
+  // The relay's own figures: samples without a page, between begin and finish.
+  void take_own(std::span<const parsers::SampleLineView> samples);
+
   [[nodiscard]] std::size_t series() const { return table_.size(); }
+
+  // Adds the series of the last scrapes. Not while a scrape is in hand.
+  void survey(SurveyBuilder& survey) const;
 
   // Told of each malformed line; by default nobody is.
   using MalformedListener =

@@ -303,6 +303,10 @@ void Sender::note_accepted() {
   suspects_.note_accepted();
   failures_in_drain_ = 0;
   backoff_ms_ = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    figures_.accepted_at_ms = clock_.wall_ms();
+  }
   if (!trouble_.is_on()) return;
   if (trouble_.outcome() == SendOutcome::SlowDown && !pace_.is_free()) return;
   {

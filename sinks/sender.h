@@ -38,6 +38,7 @@ struct SenderFigures {
   std::string trouble;                   // what the receiver last said; empty while all is well
   std::string cause;                     // the kind of it
   std::int64_t trouble_since_ms = 0;     // wall time; 0 while all is well
+  std::int64_t accepted_at_ms = 0;       // wall time of the last block taken; 0: none yet
   std::uint32_t batch_points_limit = 0;  // what the receiver's answers have led to; 0: none
   std::int64_t pause_ms = 0;             // between requests, likewise
 };

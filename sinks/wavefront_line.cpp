@@ -163,6 +163,13 @@ std::string escaped(std::string_view value) {
   return out;
 }
 
+void note_increases(const RepairCounts& before, const RepairCounts& after, std::string_view key,
+                    std::vector<RepairedTag>& repaired) {
+  for (std::size_t i = 0; i < kRepairCount; ++i) {
+    if (after[i] > before[i]) repaired.push_back({std::string(key), static_cast<Repair>(i)});
+  }
+}
+
 struct CleanTag {
   std::string_view key;
   std::string_view value;  // escaped
@@ -173,15 +180,19 @@ struct CleanTag {
 // everything, and owns the rest.
 class CleanTags {
  public:
-  CleanTags(const PointTags& tags, const LineLimits& limits, RepairCounts& repairs)
-      : limits_(limits), repairs_(repairs) {
+  CleanTags(const PointTags& tags, const LineLimits& limits, RepairCounts& repairs,
+            std::vector<RepairedTag>* repaired)
+      : limits_(limits), repairs_(repairs), repaired_(repaired) {
     tags_.reserve(tags.size());
     for (const PointTag& tag : tags) add(tag);
     // They come in the order of their keys, unless sanitising has changed one.
     if (!std::is_sorted(tags_.begin(), tags_.end(), by_key)) {
       std::stable_sort(tags_.begin(), tags_.end(), by_key);
     }
-    const auto same_key = [](const CleanTag& a, const CleanTag& b) { return a.key == b.key; };
+    const auto same_key = [this](const CleanTag& a, const CleanTag& b) {
+      if (a.key == b.key) note(b.original_key, Repair::TagKeyCollision);
+      return a.key == b.key;
+    };
     const auto collided = std::unique(tags_.begin(), tags_.end(), same_key);
     count(repairs, Repair::TagKeyCollision, static_cast<std::size_t>(tags_.end() - collided));
     tags_.erase(collided, tags_.end());
@@ -199,7 +210,11 @@ class CleanTags {
     }
     const auto first_gone = order.begin() + static_cast<std::ptrdiff_t>(limits_.tags);
     std::nth_element(order.begin(), first_gone, order.end());
-    for (auto gone = first_gone; gone != order.end(); ++gone) tags_[gone->second].key = {};
+    if (repaired_ != nullptr) std::sort(first_gone, order.end());
+    for (auto gone = first_gone; gone != order.end(); ++gone) {
+      note(tags_[gone->second].original_key, Repair::TagsOverLimit);
+      tags_[gone->second].key = {};
+    }
     std::erase_if(tags_, [](const CleanTag& tag) { return tag.key.empty(); });
   }
 
@@ -217,7 +232,18 @@ class CleanTags {
     return own(std::move(key));
   }
 
+  void note(std::string_view key, Repair repair) {
+    if (repaired_ != nullptr) repaired_->push_back({std::string(key), repair});
+  }
+
   void add(const PointTag& raw) {
+    if (repaired_ == nullptr) return add_clean(raw);
+    const RepairCounts before = repairs_;
+    add_clean(raw);
+    note_increases(before, repairs_, raw.key, *repaired_);
+  }
+
+  void add_clean(const PointTag& raw) {
     CleanTag tag{sane_key(raw.key), raw.value, raw.key};
     if (tag.key == "source") {
       tag.key = "_source";
@@ -240,6 +266,7 @@ class CleanTags {
 
   const LineLimits& limits_;
   RepairCounts& repairs_;
+  std::vector<RepairedTag>* const repaired_;
   std::vector<CleanTag> tags_;
   std::forward_list<std::string> owned_;
 };
@@ -365,12 +392,14 @@ std::variant<std::string, Rejection> render_head(std::string_view name, const Li
 
 std::variant<RenderedTail, Rejection> render_tail(std::string_view source, const PointTags& tags,
                                                   const LineLimits& limits,
-                                                  const TagPriority& priority) {
+                                                  const TagPriority& priority,
+                                                  std::vector<RepairedTag>* repaired) {
   RenderedTail tail;
   const std::string clean_source =
       clean_value(source, limits.source_bytes, Repair::SourceTruncated, tail.repairs);
   if (clean_source.empty()) return Rejection::EmptySource;
-  CleanTags clean(tags, limits, tail.repairs);
+  if (repaired != nullptr) note_increases({}, tail.repairs, "", *repaired);
+  CleanTags clean(tags, limits, tail.repairs, repaired);
   clean.enforce_limit(priority);
   tail.text = tail_text(escaped(clean_source), clean.tags());
   return tail;

@@ -77,9 +77,16 @@ struct RenderedTail {
   std::string text;
   RepairCounts repairs{};
 };
+// What a repair was about, for explain.
+struct RepairedTag {
+  std::string key;  // as it was before; empty: the point's source
+  Repair repair;
+};
+// `repaired` may be null.
 std::variant<RenderedTail, Rejection> render_tail(std::string_view source, const PointTags& tags,
                                                   const LineLimits& limits,
-                                                  const TagPriority& priority);
+                                                  const TagPriority& priority,
+                                                  std::vector<RepairedTag>* repaired = nullptr);
 
 // One centroid of a distribution: `count` observations with the mean `value`.
 struct Centroid {

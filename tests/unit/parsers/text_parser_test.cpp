@@ -45,6 +45,8 @@ const char* kind_name(SampleKind kind) {
       return "histogram count";
     case SampleKind::HistogramSum:
       return "histogram sum";
+    case SampleKind::Own:
+      break;
   }
   return "?";
 }

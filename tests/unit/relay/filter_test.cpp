@@ -61,7 +61,7 @@ TEST_CASE("without lists every point passes and every tag stays") {
   const auto decision = decide(filter, "anything", {{"a", "b"}});
   CHECK(decision.verdict == FilterVerdict::Kept);
   CHECK(decision.pattern == nullptr);
-  CHECK(filter.keeps_tag("a"));
+  CHECK(filter.decide_tag("a").keeps());
 }
 
 TEST_CASE("deny lists and tag lists decide as the collector does") {
@@ -233,8 +233,8 @@ TEST_CASE("tags are kept by tagInclude and not tagExclude, guaranteed ones alway
                           {"source_workload", "w"}});
   FilterRules exclude_only;
   exclude_only.tag_exclude = list({"dr*"});
-  CHECK(Filter(exclude_only).keeps_tag("keep"));
-  CHECK_FALSE(Filter(exclude_only).keeps_tag("drop"));
+  CHECK(Filter(exclude_only).decide_tag("keep").keeps());
+  CHECK_FALSE(Filter(exclude_only).decide_tag("drop").keeps());
 }
 
 TEST_CASE("a decision outlives the rules it was built from, and the filter may be moved") {

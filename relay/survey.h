@@ -1,0 +1,74 @@
+// What the known series of a source amount to, by metric and by tag: what each costs, what is
+// dropped and by which verdict. Made on demand from the series table (Transform::survey), so that
+// the path of a sample pays nothing for it. Plain values.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <vector>
+
+#include "relay/series_stages.h"
+#include "relay/series_table.h"
+
+namespace fedwave::relay {
+
+using SeriesByVerdict = std::array<std::uint64_t, kVerdictCount>;
+
+struct SurveyedMetric {
+  std::string name;  // as the page has it
+  struct AtSink {
+    std::string sent_as;  // the name in Wavefront; empty when the name alone is reason to drop it
+    SeriesByVerdict series{};
+  };
+  std::vector<AtSink> sinks;
+  // For each verdict that series of this metric have at any sink, one of them.
+  std::array<std::string, kVerdictCount> examples;
+};
+
+// A tag of the points that go to a sink.
+struct SurveyedTag {
+  std::string key;
+  std::uint64_t series = 0;  // that have it
+  std::uint64_t values = 0;  // different ones
+};
+
+struct Survey {
+  std::int64_t at_ms = 0;                      // wall time
+  std::uint64_t series = 0;                    // of the last scrapes
+  std::vector<SurveyedMetric> metrics;         // by name
+  std::vector<std::vector<SurveyedTag>> tags;  // of each sink, by key
+};
+
+// Puts a survey together from the tables of a source's targets. One thread.
+class SurveyBuilder {
+ public:
+  explicit SurveyBuilder(std::size_t sinks) : sinks_(sinks), tags_(sinks) {}
+
+  // The series that were last seen at `oldest` or later.
+  void add(const SeriesTable& table, std::uint32_t oldest);
+  [[nodiscard]] Survey finish(std::int64_t now_ms);
+
+ private:
+  struct Walk;
+  struct TagValues {
+    std::uint64_t series = 0;
+    std::unordered_set<std::uint64_t> values;  // their hashes
+  };
+
+  void visit(const SeriesEntry& entry, const SeriesTable& table, Walk& walk);
+  SurveyedMetric& metric(const PartView& name);
+  void note_example(SurveyedMetric& metric, Verdict verdict, const PartView& name,
+                    const PartView& labels) const;
+  void add_tags(std::size_t sink, std::string_view tail, std::uint64_t series);
+
+  std::size_t sinks_;
+  std::uint64_t series_ = 0;
+  std::map<std::string, SurveyedMetric> metrics_;
+  std::vector<std::map<std::string, TagValues, std::less<>>> tags_;
+};
+
+}  // namespace fedwave::relay
