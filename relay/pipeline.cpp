@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "relay/base/log.h"
+#include "relay/own_points.h"
 #include "relay/scrape_schedule.h"
 #include "relay/scraper.h"
 #include "relay/sink_factory.h"
@@ -25,6 +26,13 @@ using std::chrono::milliseconds;
 // A source may have any number of addresses; so many of them are scraped at the same time.
 constexpr std::size_t kTargetsAtOnce = 8;
 
+// The first own points say whether the sources are up.
+constexpr std::int64_t kFirstOwnPointsMs = 5'000;
+
+// A survey is made again at most so often, and takes at most this share of the time.
+constexpr std::int64_t kSurveyPauseMs = 2'000;
+constexpr std::int64_t kSurveyPausePerMs = 20;
+
 // One set of block writers, one for each sink; lent to a scrape.
 using WriterSet = std::vector<std::unique_ptr<sinks::BlockWriter>>;
 
@@ -38,22 +46,32 @@ struct SinkLine {
 
 // One address of a source; `busy` from the moment it is to be scraped until that is done.
 struct TargetSlot {
+  std::mutex in_use;  // held by the scrape, or by the survey
   std::unique_ptr<Target> target;
   bool busy = false;
   bool was_empty = false;
-  std::uint64_t series = 0;
   std::optional<base::ErrorCode> failure;  // of the last scrape
+  TargetFigures figures;
 };
 using Slot = std::shared_ptr<TargetSlot>;
 
+// The last survey of a source, with a lock of its own: making one takes a while.
+struct SurveyKept {
+  std::mutex mutex;
+  std::shared_ptr<const Survey> survey;
+  std::int64_t not_before_ms = 0;  // steady time
+};
+
 struct SourceLine {
   const config::Source* source = nullptr;
+  std::unique_ptr<OwnPoints> own;  // instead of targets: the relay's own figures
   std::int64_t offset_ms = 0;
   std::map<std::string, Slot> targets;  // by address; "" as the name resolves
   std::deque<Slot> waiting;             // for one of the places among kTargetsAtOnce
   std::size_t running = 0;
   bool had_several_addresses = false;
   SourceFigures figures;
+  SurveyKept survey;
 };
 
 // What a worker does next: the schedule's tick of a source (target null), or the scrape of one of
@@ -88,16 +106,26 @@ struct Pipeline::Impl {
       : config(c), clock(k), make_client(f) {}
 
   void start();
+  void add_source(const config::Source& source, std::int64_t first_in_ms);
   void work() noexcept;
   void add_worker_locked();
   void tick(SourceLine& line);
   std::vector<std::string> addresses_now(SourceLine& line) const;
   void add_new_targets(SourceLine& line, const std::vector<std::string>& addresses);
   void start_waiting_locked(SourceLine& line);
+  void schedule_next_locked(SourceLine& line, std::int64_t start_ms);
   void scrape(SourceLine& line, TargetSlot& slot);
+  void send_own(SourceLine& line);
   void note(SourceLine& line, TargetSlot& slot, const ScrapeResult& result);
+  static void count_locked(SourceFigures& figures, const ScrapeResult& result);
+  static void log_scrape(const TargetSlot& slot, const ScrapeResult& result, bool is_news,
+                         bool is_first_empty);
   WriterSet borrow_writers();
+  template <class Use>
+  void with_writers(Use use);
   void stop(std::int64_t grace_ms);
+  [[nodiscard]] PipelineFigures figures() const;
+  std::shared_ptr<const Survey> survey(SourceLine& line) const;
 
   const config::Config& config;
   const base::Clock& clock;
@@ -129,19 +157,26 @@ void Pipeline::Impl::start() {
         *line->quarantine, line->cancelled, clock, sender_options(sink));
     sinks.push_back(std::move(line));
   }
-  for (const config::Source& source : config.sources) {
-    auto line = std::make_unique<SourceLine>();
-    line->source = &source;
-    line->offset_ms = schedule_offset_ms(source.name, source.interval_ms);
-    line->figures.name = source.name;
-    line->figures.counts = ScrapeCounts(sinks.size());
-    jobs.push({.due_ms = clock.steady_ms(), .source = line.get(), .target = nullptr});
-    sources.push_back(std::move(line));
+  for (const config::Source& source : config.sources) add_source(source, 0);
+  if (config.internal_stats) {
+    add_source(*config.internal_stats,
+               std::min(config.internal_stats->interval_ms, kFirstOwnPointsMs));
+    sources.back()->own = std::make_unique<OwnPoints>(config, clock);
   }
   // Enough for every source to use all its places and its tick: nobody waits for another source.
   workers_max = sources.size() * (kTargetsAtOnce + 1) + 1;
   const std::lock_guard lock(mutex);
   add_worker_locked();
+}
+
+void Pipeline::Impl::add_source(const config::Source& source, std::int64_t first_in_ms) {
+  auto line = std::make_unique<SourceLine>();
+  line->source = &source;
+  line->offset_ms = schedule_offset_ms(source.name, source.interval_ms);
+  line->figures.name = source.name;
+  line->figures.counts = ScrapeCounts(sinks.size());
+  jobs.push({.due_ms = clock.steady_ms() + first_in_ms, .source = line.get(), .target = nullptr});
+  sources.push_back(std::move(line));
 }
 
 // There is always one worker more than there is work, up to the maximum.
@@ -174,6 +209,8 @@ void Pipeline::Impl::work() noexcept {
     lock.unlock();
     if (job.target) {
       scrape(*job.source, *job.target);
+    } else if (job.source->own) {
+      send_own(*job.source);
     } else {
       tick(*job.source);
     }
@@ -201,6 +238,7 @@ void Pipeline::Impl::add_new_targets(SourceLine& line, const std::vector<std::st
     if (line.targets.contains(address)) continue;
     auto slot = std::make_shared<TargetSlot>();
     slot->target = std::make_unique<Target>(config, *line.source, address, make_client(), clock);
+    slot->figures.address = address;
     log_malformed_lines(*slot->target);
     const std::lock_guard lock(mutex);
     line.targets.emplace(address, std::move(slot));
@@ -236,6 +274,10 @@ void Pipeline::Impl::tick(SourceLine& line) {
     line.waiting.push_back(slot);
   }
   start_waiting_locked(line);
+  schedule_next_locked(line, start_ms);
+}
+
+void Pipeline::Impl::schedule_next_locked(SourceLine& line, std::int64_t start_ms) {
   const std::int64_t next_ms = next_scrape_ms(start_ms, line.offset_ms, line.source->interval_ms);
   jobs.push({.due_ms = clock.steady_ms() + std::max<std::int64_t>(next_ms - clock.wall_ms(), 0),
              .source = &line,
@@ -260,54 +302,101 @@ WriterSet Pipeline::Impl::borrow_writers() {
   return set;
 }
 
-void Pipeline::Impl::scrape(SourceLine& line, TargetSlot& slot) {
+template <class Use>
+void Pipeline::Impl::with_writers(Use use) {
   WriterSet set = borrow_writers();
   std::vector<sinks::BlockWriter*> pointers;
   for (const auto& writer : set) pointers.push_back(writer.get());
-  const ScrapeResult result = slot.target->scrape(pointers, &cancelled);
-  note(line, slot, result);
+  use(pointers);
   const std::lock_guard lock(mutex);
   writers.push_back(std::move(set));
+}
+
+void Pipeline::Impl::scrape(SourceLine& line, TargetSlot& slot) {
+  with_writers([&](const std::vector<sinks::BlockWriter*>& pointers) {
+    const std::lock_guard in_use(slot.in_use);
+    note(line, slot, slot.target->scrape(pointers, &cancelled));
+  });
+  const std::lock_guard lock(mutex);
   slot.busy = false;
   --line.running;
   start_waiting_locked(line);
 }
 
+void Pipeline::Impl::send_own(SourceLine& line) {
+  const std::int64_t start_ms = clock.wall_ms();
+  const PipelineFigures now = figures();
+  with_writers([&](const std::vector<sinks::BlockWriter*>& pointers) {
+    const ScrapeResult result = line.own->send(now, pointers);
+    const std::lock_guard lock(mutex);
+    count_locked(line.figures, result);
+    line.figures.series = line.own->transform().series();
+  });
+  const std::lock_guard lock(mutex);
+  schedule_next_locked(line, start_ms);
+}
+
+void Pipeline::Impl::count_locked(SourceFigures& figures, const ScrapeResult& result) {
+  ++figures.scrapes;
+  if (result.error) {
+    ++figures.failures;
+    ++figures.failures_by_code[base::error_code_name(result.error->code)];
+  }
+  figures.last_start_ms = result.start_ms;
+  figures.last_duration_ms = result.duration_ms;
+  figures.last_samples = result.counts.read;
+  figures.last_error = result.error ? result.error->message : "";
+  figures.durations.add(result.duration_ms);
+  figures.counts += result.counts;
+}
+
 void Pipeline::Impl::note(SourceLine& line, TargetSlot& slot, const ScrapeResult& result) {
-  const Target& target = *slot.target;
-  const std::string error = result.error ? result.error->message : "";
   bool is_news = false;
-  bool first_empty = false;
+  bool is_first_empty = false;
   {
     const std::lock_guard lock(mutex);
-    SourceFigures& figures = line.figures;
-    first_empty = result.empty && !slot.was_empty;
+    is_first_empty = result.empty && !slot.was_empty;
     slot.was_empty = result.empty;
     const auto failure = result.error ? std::optional(result.error->code) : std::nullopt;
     is_news = slot.failure != failure;
     slot.failure = failure;
-    ++figures.scrapes;
-    figures.failures += result.error ? 1 : 0;
-    figures.last_duration_ms = result.duration_ms;
-    figures.last_error = error;
-    figures.counts += result.counts;
-    slot.series = slot.target->transform().series();
-    figures.series = 0;
-    for (const auto& [address, each] : line.targets) figures.series += each->series;
+    TargetFigures& target = slot.figures;
+    ++target.scrapes;
+    target.last_start_ms = result.start_ms;
+    target.last_duration_ms = result.duration_ms;
+    target.last_samples = result.counts.read;
+    target.series = slot.target->transform().series();
+    target.last_error = result.error ? result.error->message : "";
+    if (!result.error) {
+      target.failing_since_ms = 0;
+    } else if (target.failing_since_ms == 0) {
+      target.failing_since_ms = result.start_ms;
+    }
+    count_locked(line.figures, result);
+    line.figures.series = 0;
+    for (const auto& [address, each] : line.targets) line.figures.series += each->figures.series;
   }
-  if (result.error && is_news && !cancelled) {
+  log_scrape(slot, result, is_news && !cancelled, is_first_empty);
+}
+
+void Pipeline::Impl::log_scrape(const TargetSlot& slot, const ScrapeResult& result, bool is_news,
+                                bool is_first_empty) {
+  const std::string& label = slot.target->label();
+  if (result.error && is_news) {
     base::log(LogLevel::Warn, "scrape failed",
-              {{"source", target.label()}, {"error", error}, {"kept_samples", result.counts.read}});
-  } else if (is_news && !result.error) {
+              {{"source", label},
+               {"error", result.error->message},
+               {"kept_samples", result.counts.read}});
+  } else if (is_news) {
     base::log(LogLevel::Info, "scraping again",
-              {{"source", target.label()}, {"samples", result.counts.read}});
+              {{"source", label}, {"samples", result.counts.read}});
   }
-  if (first_empty) {
+  if (is_first_empty) {
     base::log(LogLevel::Warn, "the page is empty: no match[] in the URL, or nothing matches it",
-              {{"source", target.label()}});
+              {{"source", label}});
   }
   base::log(LogLevel::Debug, "scraped",
-            {{"source", target.label()},
+            {{"source", label},
              {"samples", result.counts.read},
              {"new_series", result.counts.new_series},
              {"malformed", result.counts.malformed_total()},
@@ -352,17 +441,56 @@ void Pipeline::stop(std::int64_t grace_ms) {
   impl_->stop(grace_ms);
 }
 
-PipelineFigures Pipeline::figures() const {
+PipelineFigures Pipeline::Impl::figures() const {
   PipelineFigures figures;
   {
-    const std::lock_guard lock(impl_->mutex);
-    for (const auto& line : impl_->sources) figures.sources.push_back(line->figures);
+    const std::lock_guard lock(mutex);
+    for (const auto& line : sources) {
+      figures.sources.push_back(line->figures);
+      for (const auto& [address, slot] : line->targets) {
+        figures.sources.back().targets.push_back(slot->figures);
+      }
+    }
+    if (!jobs.empty() && !stopping) {
+      figures.schedule_lag_ms = std::max<std::int64_t>(clock.steady_ms() - jobs.top().due_ms, 0);
+    }
   }
   // These have locks of their own, which a slow disk may hold for a while.
-  for (const auto& line : impl_->sinks) {
+  for (const auto& line : sinks) {
     figures.sinks.push_back({line->name, line->spool->figures(), line->sender->figures()});
   }
   return figures;
+}
+
+std::shared_ptr<const Survey> Pipeline::Impl::survey(SourceLine& line) const {
+  const std::lock_guard one_at_a_time(line.survey.mutex);
+  const std::int64_t begun_ms = clock.steady_ms();
+  if (begun_ms < line.survey.not_before_ms) return line.survey.survey;
+  std::vector<Slot> slots;
+  {
+    const std::lock_guard lock(mutex);
+    for (const auto& [address, slot] : line.targets) slots.push_back(slot);
+  }
+  SurveyBuilder builder(sinks.size());
+  std::vector<std::unique_lock<std::mutex>> in_use;
+  for (const Slot& slot : slots) {
+    if (!in_use.emplace_back(slot->in_use, std::try_to_lock)) return line.survey.survey;
+  }
+  for (const Slot& slot : slots) slot->target->transform().survey(builder);
+  in_use.clear();
+  line.survey.survey = std::make_shared<const Survey>(builder.finish(clock.wall_ms()));
+  const std::int64_t end_ms = clock.steady_ms();
+  line.survey.not_before_ms =
+      end_ms + std::max(kSurveyPauseMs, kSurveyPausePerMs * (end_ms - begun_ms));
+  return line.survey.survey;
+}
+
+PipelineFigures Pipeline::figures() const {
+  return impl_->figures();
+}
+
+std::shared_ptr<const Survey> Pipeline::survey(std::size_t source) const {
+  return source < impl_->sources.size() ? impl_->survey(*impl_->sources[source]) : nullptr;
 }
 
 }  // namespace fedwave::relay

@@ -12,43 +12,17 @@
 // any.
 #pragma once
 
-#include <atomic>
+#include <cstddef>
 #include <cstdint>
-#include <map>
 #include <memory>
-#include <string>
-#include <vector>
 
 #include "config/config.h"
 #include "relay/base/clock.h"
 #include "relay/base/http_client.h"
-#include "relay/scrape_counts.h"
-#include "sinks/sender.h"
-#include "sinks/spool/spool.h"
+#include "relay/pipeline_figures.h"
+#include "relay/survey.h"
 
 namespace fedwave::relay {
-
-struct SourceFigures {
-  std::string name;
-  std::uint64_t scrapes = 0;
-  std::uint64_t failures = 0;
-  std::uint64_t missed = 0;  // points of the schedule that a scrape overran
-  std::uint64_t series = 0;
-  std::int64_t last_duration_ms = 0;
-  std::string last_error;  // empty while all is well
-  ScrapeCounts counts{0};
-};
-
-struct SinkFigures {
-  std::string name;
-  sinks::SpoolFigures spool;
-  sinks::SenderFigures sender;
-};
-
-struct PipelineFigures {
-  std::vector<SourceFigures> sources;
-  std::vector<SinkFigures> sinks;
-};
 
 class Pipeline {
  public:
@@ -64,6 +38,10 @@ class Pipeline {
   void stop(std::int64_t grace_ms);
 
   [[nodiscard]] PipelineFigures figures() const;
+
+  // What the series of a source cost, by metric and tag; never waits for a scrape: while one is
+  // under way, the survey is the one before it, and null when there is none yet. Any thread.
+  [[nodiscard]] std::shared_ptr<const Survey> survey(std::size_t source) const;
 
   struct Impl;
 

@@ -89,8 +89,12 @@ std::vector<std::string> resolve_targets(const config::Source& source) {
 // Takes the answer as it arrives: refuses what is not a page, inflates, feeds the transform.
 class Target::Body final : public base::HttpReceiver {
  public:
-  Body(Transform& transform, base::GzipInflater& inflater, const std::vector<std::string>& secrets)
-      : transform_(transform), inflater_(inflater), secrets_(secrets) {}
+  Body(Transform& transform, base::GzipInflater& inflater, const std::vector<std::string>& secrets,
+       const TextListener& text_listener)
+      : transform_(transform),
+        inflater_(inflater),
+        secrets_(secrets),
+        text_listener_(text_listener) {}
 
   bool on_head(const base::HttpHead& head) override {
     status_ = head.status;
@@ -141,7 +145,10 @@ class Target::Body final : public base::HttpReceiver {
 
  private:
   bool take(std::string_view text) {
-    if (status_ == 200) return transform_.feed(text);
+    if (status_ == 200) {
+      if (text_listener_) text_listener_(text);
+      return transform_.feed(text);
+    }
     answer_.append(text);
     return true;
   }
@@ -159,16 +166,18 @@ class Target::Body final : public base::HttpReceiver {
   std::optional<Error> problem_;
   base::AnswerExcerpt answer_;  // of another status than 200
   const std::vector<std::string>& secrets_;
+  const TextListener& text_listener_;
 };
 
 Target::Target(const config::Config& config, const config::Source& source, std::string address,
                std::unique_ptr<base::HttpClient> client, const base::Clock& clock)
     : source_(source),
       address_(std::move(address)),
+      instance_(instance_of(source, address_)),
       label_(address_.empty() ? source.name : source.name + " at " + address_),
       client_(std::move(client)),
       clock_(clock),
-      stages_(source, config, instance_of(source, address_)),
+      stages_(source, config, instance_),
       transform_(source, stages_),
       bearer_token_file_(source.http.bearer_token_file),
       password_file_(source.http.basic_password_file) {}
@@ -226,7 +235,7 @@ ScrapeResult Target::scrape(const std::vector<sinks::BlockWriter*>& writers,
     error = request.error();
     counts = transform_.finish(false);
   } else {
-    Body body(transform_, inflater_, secrets_);
+    Body body(transform_, inflater_, secrets_, text_listener_);
     const auto transfer = client_->perform(*request, body);
     counts = transform_.finish(body.arrived_whole(transfer));
     error = body.problem(transfer);

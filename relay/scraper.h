@@ -5,9 +5,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/config.h"
@@ -43,7 +46,12 @@ class Target {
   ScrapeResult scrape(const std::vector<sinks::BlockWriter*>& writers,
                       const std::atomic<bool>* cancelled);
 
+  // Sees the text of a page as it arrives; by default nobody does.
+  using TextListener = std::function<void(std::string_view)>;
+  void on_text(TextListener listener) { text_listener_ = std::move(listener); }
+
   [[nodiscard]] const std::string& label() const { return label_; }  // for people: name, address
+  [[nodiscard]] const std::string& instance() const { return instance_; }  // as SeriesStages has it
   [[nodiscard]] Transform& transform() { return transform_; }
 
  private:
@@ -52,6 +60,7 @@ class Target {
 
   const config::Source& source_;
   const std::string address_;
+  const std::string instance_;
   const std::string label_;
   const std::unique_ptr<base::HttpClient> client_;
   const base::Clock& clock_;
@@ -61,6 +70,7 @@ class Target {
   base::WatchedFile bearer_token_file_;
   base::WatchedFile password_file_;
   std::vector<std::string> secrets_;  // that the request in hand carries
+  TextListener text_listener_;
 };
 
 }  // namespace fedwave::relay

@@ -1,0 +1,58 @@
+// What a running relay has counted, as one copy that belongs to whoever asked for it: what the log,
+// the status page, /metrics and the relay's own points are made of. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "relay/duration_histogram.h"
+#include "relay/scrape_counts.h"
+#include "sinks/sender.h"
+#include "sinks/spool/spool.h"
+
+namespace fedwave::relay {
+
+// One address that is scraped.
+struct TargetFigures {
+  std::string address;  // empty: as the host name resolves
+  std::uint64_t scrapes = 0;
+  std::int64_t last_start_ms = 0;  // wall time; 0 before the first scrape has ended
+  std::int64_t last_duration_ms = 0;
+  std::uint64_t last_samples = 0;
+  std::uint64_t series = 0;
+  std::string last_error;             // empty while all is well
+  std::int64_t failing_since_ms = 0;  // wall time; 0 while all is well
+};
+
+struct SourceFigures {
+  std::string name;
+  std::uint64_t scrapes = 0;
+  std::uint64_t failures = 0;
+  std::map<std::string, std::uint64_t> failures_by_code;  // by base::error_code_name
+  std::uint64_t missed = 0;  // points of the schedule that a scrape overran
+  std::uint64_t series = 0;
+  std::int64_t last_start_ms = 0;  // wall time of the last scrape that has ended; 0 for none
+  std::int64_t last_duration_ms = 0;
+  std::uint64_t last_samples = 0;
+  std::string last_error;  // empty while all is well
+  DurationHistogram durations;
+  ScrapeCounts counts{0};
+  std::vector<TargetFigures> targets;  // by address
+};
+
+struct SinkFigures {
+  std::string name;
+  sinks::SpoolFigures spool;
+  sinks::SenderFigures sender;
+};
+
+// In the order of the configuration; internal_stats, where there is one, is the last source.
+struct PipelineFigures {
+  std::vector<SourceFigures> sources;
+  std::vector<SinkFigures> sinks;
+  std::int64_t schedule_lag_ms = 0;  // how long the most overdue work has been waiting for a worker
+};
+
+}  // namespace fedwave::relay
