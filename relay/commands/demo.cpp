@@ -6,11 +6,13 @@
 #include "config/load.h"
 #include "relay/base/clock.h"
 #include "relay/commands/exit_code.h"
+#include "relay/commands/pipeline_view.h"
 #include "relay/commands/port_file.h"
 #include "relay/curl_client.h"
 #include "relay/demo/page_server.h"
 #include "relay/demo/screen.h"
 #include "relay/istio_sample.h"
+#include "relay/status/status_server.h"
 #include "relay/stop_signal.h"
 
 namespace fedwave::relay {
@@ -33,6 +35,24 @@ config::Config demo_config(const DemoOptions& options, const std::string& mesh_a
   source.timeout_ms = options.interval_ms;
   config.sinks.front().endpoints.front().url = "http://" + receiver_address + "/report";
   return config;
+}
+
+// Null when none is wanted. Where nothing was said, a port that is taken is not worth a word.
+base::Expected<std::unique_ptr<StatusServer>> start_status(const DemoOptions& options,
+                                                           config::Status settings,
+                                                           RelayView& view) {
+  if (options.status_listen == "off") return std::unique_ptr<StatusServer>();
+  settings.listen = options.status_listen.value_or("127.0.0.1:9464");
+  auto server = StatusServer::start(settings, view, base::system_clock());
+  if (!server && !options.status_listen) {
+    settings.listen = "127.0.0.1:0";
+    server = StatusServer::start(settings, view, base::system_clock());
+  }
+  if (!server) return server.error();
+  const auto written = write_port_file(options.status_port_file, (*server)->port());
+  if (!written) return written.error();
+  std::cerr << "the status page is at http://" << (*server)->address() << "/\n";
+  return server;
 }
 
 void summarise(const PipelineFigures& relay, const receive::ReceiverStats& received) {
@@ -83,7 +103,13 @@ int demo_command(const DemoOptions& options) {
   const config::Config config =
       demo_config(options, pages.server().address(), (*receiver)->address());
   Pipeline pipeline(config, clock, make_curl_client);
-  Screen screen;
+  PipelineView view(config, "", pipeline, clock);
+  const auto status = start_status(options, config.status, view);
+  if (!status) {
+    std::cerr << "fedwave: " << status.error().message << '\n';
+    return kExitUsage;
+  }
+  Screen screen(*status ? "http://" + (*status)->address() + "/" : "");
   const std::int64_t begun_ms = clock.steady_ms();
   for (;;) {
     const std::int64_t elapsed_ms = clock.steady_ms() - begun_ms;
@@ -92,7 +118,9 @@ int demo_command(const DemoOptions& options) {
     const std::int64_t left_ms = options.for_ms > 0 ? options.for_ms - elapsed_ms : kFrameMs;
     if (signals.wait_for(std::min(kFrameMs, left_ms))) break;
   }
+  view.note_stopping();
   pipeline.stop(kGraceMs);
+  if (*status) (*status)->stop();
   (*receiver)->stop();
   const receive::ReceiverStats received = (*receiver)->stats();
   summarise(pipeline.figures(), received);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "relay/receive/receiver.h"
@@ -15,6 +16,10 @@ struct DemoOptions {
   std::int64_t for_ms = 0;             // 0: until a signal
   std::int64_t interval_ms = 5'000;
   std::uint64_t seed = 1;
+  // Where the status page is served, "off" for nowhere; none: the usual port, or a free one when
+  // that is taken.
+  std::optional<std::string> status_listen;
+  std::string status_port_file;  // gets its port, once listening
 };
 
 int demo_command(const DemoOptions& options);

@@ -13,9 +13,12 @@
 #include "config/load.h"
 #include "relay/base/log.h"
 #include "relay/commands/exit_code.h"
+#include "relay/commands/pipeline_view.h"
+#include "relay/commands/port_file.h"
 #include "relay/count_text.h"
 #include "relay/curl_client.h"
 #include "relay/spool_directories.h"
+#include "relay/status/status_server.h"
 #include "relay/stop_signal.h"
 #include "relay/version.h"
 
@@ -119,6 +122,7 @@ class LastResort {
             _exit(kExitOk);
           }).detach();
           base::log(base::LogLevel::Warn, "something does not end in time; ending without it");
+          base::log_held_back();
           log_figures(pipeline.figures());
           _exit(kExitOk);
         }) {}
@@ -128,6 +132,46 @@ class LastResort {
   std::condition_variable_any done_;
   std::jthread watch_;
 };
+
+// Where the status server listens: the command line's word beats the file's.
+config::Status status_settings(const config::Config& config, const RunOptions& options) {
+  config::Status settings = config.status;
+  if (options.listen.empty()) return settings;
+  settings.listen = options.listen == "off" ? "" : options.listen;
+  settings.is_listen_written = true;
+  return settings;
+}
+
+// Null where none is wanted, or where the default address is taken: the points come first. An
+// address that somebody wrote is an error to see to.
+base::Expected<std::unique_ptr<StatusServer>> start_status(const config::Status& settings,
+                                                           const RunOptions& options,
+                                                           RelayView& view) {
+  if (settings.listen.empty()) return std::unique_ptr<StatusServer>();
+  auto server = StatusServer::start(settings, view, base::system_clock());
+  if (!server && !settings.is_listen_written) {
+    base::log(base::LogLevel::Warn,
+              "running without the status page; write status: {listen: ADDRESS} for another place",
+              {{"error", server.error().message}});
+    return std::unique_ptr<StatusServer>();
+  }
+  if (!server) return server.error();
+  const auto written = write_port_file(options.port_file, (*server)->port());
+  if (!written) return written.error();
+  base::log(
+      base::LogLevel::Info, "the status page is served",
+      {{"address", (settings.cert_file.empty() ? "http://" : "https://") + (*server)->address()}});
+  return server;
+}
+
+void log_reload(RelayView& view) {
+  const auto reloaded = view.reload();
+  const bool is_bad = !reloaded && reloaded.error().code == base::ErrorCode::InvalidArgument;
+  base::log(is_bad      ? base::LogLevel::Error
+            : !reloaded ? base::LogLevel::Warn
+                        : base::LogLevel::Info,
+            reloaded ? *reloaded : reloaded.error().message);
+}
 
 }  // namespace
 
@@ -146,19 +190,29 @@ int run_command(const RunOptions& options) {
              {"sources", config->sources.size()},
              {"sinks", config->sinks.size()}});
   Pipeline pipeline(*config, base::system_clock(), make_curl_client);
+  PipelineView view(*config, options.config_file, pipeline, base::system_clock());
+  const auto status = start_status(status_settings(*config, options), options, view);
+  if (!status) {
+    base::log(base::LogLevel::Error, "cannot serve the status page",
+              {{"error", status.error().message}});
+    pipeline.stop(config->shutdown_grace_ms);
+    return kExitUsage;
+  }
   std::thread look_over(look_over_directories, std::cref(*config));
   for (;;) {
     const auto signal = signals.wait_for(kForeverMs);
     if (!signal) continue;
     if (*signal != SIGHUP) break;
-    base::log(base::LogLevel::Warn,
-              "SIGHUP changes nothing: a changed configuration needs a restart");
+    log_reload(view);
   }
+  view.note_stopping();
   base::log(base::LogLevel::Info, "stopping: finishing what is in hand",
             {{"at_most_ms", config->shutdown_grace_ms}});
   const LastResort last_resort(pipeline, config->shutdown_grace_ms + kPatienceMs);
   pipeline.stop(config->shutdown_grace_ms);
   look_over.join();
+  if (*status) (*status)->stop();
+  base::log_held_back();
   log_figures(pipeline.figures());
   return kExitOk;
 }

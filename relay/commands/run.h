@@ -9,6 +9,8 @@ namespace fedwave::relay {
 
 struct RunOptions {
   std::string config_file;
+  std::string listen;     // instead of status.listen; "off": nowhere; empty: as configured
+  std::string port_file;  // gets the status server's port, once listening
 };
 
 int run_command(const RunOptions& options);

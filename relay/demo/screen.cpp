@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 #include <vector>
 
 namespace fedwave::relay {
@@ -30,7 +31,8 @@ unsigned long long ull(std::uint64_t value) {
 
 }  // namespace
 
-Screen::Screen() : is_terminal_(isatty(STDOUT_FILENO) == 1) {}
+Screen::Screen(std::string status_url)
+    : is_terminal_(isatty(STDOUT_FILENO) == 1), status_url_(std::move(status_url)) {}
 
 void Screen::show(const PipelineFigures& relay, const receive::ReceiverStats& received,
                   std::int64_t elapsed_ms) {
@@ -61,8 +63,8 @@ void Screen::draw_frame(const PipelineFigures& relay, const receive::ReceiverSta
                         std::int64_t elapsed_ms) {
   const SourceFigures& source = relay.sources.front();
   const SinkCounts& counts = source.counts.by_sink.front();
-  std::printf("\x1b[H\x1b[J\x1b[1mfedwave demo\x1b[0m  %s  (Ctrl-C ends it)\n\n",
-              seconds(elapsed_ms).c_str());
+  std::printf("\x1b[H\x1b[J\x1b[1mfedwave demo\x1b[0m  %s  (Ctrl-C ends it)  %s\n\n",
+              seconds(elapsed_ms).c_str(), status_url_.c_str());
   std::printf("  mesh      %10llu scrapes   %10llu samples   last scrape %lld ms\n",
               ull(source.scrapes), ull(source.counts.read),
               static_cast<long long>(source.last_duration_ms));

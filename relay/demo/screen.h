@@ -13,7 +13,8 @@ namespace fedwave::relay {
 
 class Screen {
  public:
-  Screen();
+  // `status_url`: where the status page is; empty for nowhere.
+  explicit Screen(std::string status_url);
 
   void show(const PipelineFigures& relay, const receive::ReceiverStats& received,
             std::int64_t elapsed_ms);
@@ -26,6 +27,7 @@ class Screen {
                   std::int64_t elapsed_ms);
 
   const bool is_terminal_;
+  const std::string status_url_;
   std::uint64_t scrapes_shown_ = 0;
 };
 

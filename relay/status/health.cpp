@@ -1,0 +1,320 @@
+#include "relay/status/health.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "relay/commands/readable.h"
+#include "relay/count_text.h"
+#include "relay/explain/explanation_text.h"
+#include "relay/status/all_sources.h"
+
+namespace fedwave::relay {
+namespace {
+
+constexpr std::int64_t kFirstScrapePatienceMs = 10'000;  // beyond the timeout
+constexpr std::int64_t kTroublePatienceMs = 5'000;
+constexpr std::int64_t kTroubleIsErrorMs = 60'000;
+constexpr std::int64_t kBacklogOldMs = 300'000;
+constexpr std::int64_t kLagMs = 30'000;
+
+std::string quoted(const std::string& name) {
+  return '"' + name + '"';
+}
+
+// As a word of a shell's command line.
+std::string shell_word(const std::string& text) {
+  const auto is_plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.' || c == '/' || c == ':';
+  };
+  if (!text.empty() && std::all_of(text.begin(), text.end(), is_plain)) return text;
+  std::string word = "'";
+  for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return word + "'";
+}
+
+// What a stage of filters did with a source's samples at a sink, other than sending them.
+struct Reason {
+  std::uint64_t samples = 0;
+  std::string text;
+};
+
+void note(Reason& most, std::uint64_t samples, const std::string& text) {
+  if (samples > most.samples) most = {samples, text};
+}
+
+Reason main_reason(const SinkCounts& counts) {
+  Reason most;
+  for (std::size_t i = 0; i < kVerdictCount; ++i) {
+    const auto verdict = static_cast<Verdict>(i);
+    if (verdict != Verdict::Kept) note(most, counts.by_verdict[i], verdict_text(verdict));
+  }
+  note(most, counts.not_a_number, "their value is NaN");
+  note(most, counts.infinite, "their value is infinite");
+  return most;
+}
+
+bool sends_nothing(const SinkCounts& counts) {
+  return counts.written + counts.converted == 0 && counts.filtered() + counts.rejected() > 0;
+}
+
+class Assessment {
+ public:
+  explicit Assessment(const HealthInput& input)
+      : input_(input), sources_(all_sources(input.config)) {}
+
+  Health run() {
+    check_schedule();
+    const PipelineFigures& figures = input_.figures;
+    for (std::size_t i = 0; i < std::min(figures.sources.size(), sources_.size()); ++i) {
+      const bool is_scraped = !sources_[i]->url.empty();
+      if (is_scraped) check_scrapes(*sources_[i], figures.sources[i]);
+      check_recent(*sources_[i], figures.sources[i], input_.recent.sources.at(i));
+      check_filters(figures.sources[i]);
+    }
+    for (std::size_t i = 0; i < figures.sinks.size(); ++i) {
+      check_sink(input_.config.sinks.at(i), figures.sinks[i]);
+      check_losses(input_.config.sinks[i], figures.sinks[i], input_.recent.sinks.at(i));
+      check_sink_filters(i);
+    }
+    return finish();
+  }
+
+ private:
+  [[nodiscard]] std::string age(std::int64_t since_ms) const {
+    return age_text(std::max<std::int64_t>(input_.now_ms - since_ms, 0));
+  }
+  // A command that shows more of a source.
+  [[nodiscard]] std::string command(const char* name, const std::string& source) const {
+    return std::string("fedwave ") + name + " --config " + shell_word(input_.config.file) +
+           " --source " + shell_word(source);
+  }
+  void source_problem(HealthLevel level, const SourceFigures& source, std::string what,
+                      std::string advice) {
+    problems_.push_back({level, std::move(what), std::move(advice), source.name, ""});
+  }
+  void sink_problem(HealthLevel level, const std::string& sink, std::string what,
+                    std::string advice) {
+    problems_.push_back({level, std::move(what), std::move(advice), "", sink});
+  }
+
+  void check_schedule();
+  void check_scrapes(const config::Source& config, const SourceFigures& source);
+  void check_targets(const SourceFigures& source);
+  void check_recent(const config::Source& config, const SourceFigures& source,
+                    const RecentCounts::Source& recent);
+  void check_filters(const SourceFigures& source);
+  void check_sink(const config::Sink& config, const SinkFigures& sink);
+  void check_trouble(const config::Sink& config, const SinkFigures& sink);
+  void check_losses(const config::Sink& config, const SinkFigures& sink,
+                    const RecentCounts::Sink& recent);
+  void check_sink_filters(std::size_t sink);
+  Health finish();
+
+  const HealthInput& input_;
+  const std::vector<const config::Source*> sources_;
+  std::vector<Problem> problems_;
+};
+
+void Assessment::check_schedule() {
+  const std::int64_t lag_ms = input_.figures.schedule_lag_ms;
+  if (lag_ms < kLagMs) return;
+  problems_.push_back(
+      {HealthLevel::Error, "a scrape that is due has been waiting for " + age_text(lag_ms),
+       "is the machine out of processor time? Give fedwave more, or fewer sources", "", ""});
+}
+
+void Assessment::check_scrapes(const config::Source& config, const SourceFigures& source) {
+  if (source.last_start_ms == 0) {
+    const std::int64_t waited_ms = input_.now_ms - input_.started_ms;
+    if (waited_ms < config.timeout_ms + kFirstScrapePatienceMs) return;
+    source_problem(HealthLevel::Error, source,
+                   "no scrape of source " + quoted(source.name) + " has ended since the start " +
+                       age_text(waited_ms) + " ago",
+                   "try it by hand with: " + command("dump", source.name));
+    return;
+  }
+  if (!source.last_error.empty()) {
+    check_targets(source);
+  } else if (source.last_samples == 0) {
+    const bool is_federation = config.url.find("/federate") != std::string::npos;
+    source_problem(HealthLevel::Warning, source,
+                   "the page of source " + quoted(source.name) + " has no samples",
+                   is_federation ? "no series of that Prometheus has what match[] asks for: try "
+                                   "the selector in its own expression browser"
+                                 : "is it the right path? Look at " + config.url);
+  }
+}
+
+// A source fails when any of its addresses does.
+void Assessment::check_targets(const SourceFigures& source) {
+  const std::string advice = "try it by hand with: " + command("dump", source.name);
+  const auto failing =
+      std::count_if(source.targets.begin(), source.targets.end(),
+                    [](const TargetFigures& target) { return !target.last_error.empty(); });
+  if (failing == 0) {
+    source_problem(HealthLevel::Error, source,
+                   "source " + quoted(source.name) + " cannot be scraped: " + source.last_error,
+                   advice);
+    return;
+  }
+  const bool all_fail = static_cast<std::size_t>(failing) == source.targets.size();
+  for (const TargetFigures& target : source.targets) {
+    if (target.last_error.empty()) continue;
+    std::string what = "source " + quoted(source.name);
+    if (source.targets.size() > 1) what += " at " + target.address;
+    what += " cannot be scraped";
+    if (target.failing_since_ms > 0) what += " for " + age(target.failing_since_ms);
+    source_problem(all_fail ? HealthLevel::Error : HealthLevel::Warning, source,
+                   what + ": " + target.last_error, advice);
+  }
+}
+
+void Assessment::check_recent(const config::Source& config, const SourceFigures& source,
+                              const RecentCounts::Source& recent) {
+  if (recent.missed > 0) {
+    source_problem(HealthLevel::Warning, source,
+                   "source " + quoted(source.name) + " missed " + counted(recent.missed, "scrape") +
+                       " in the last ten minutes, because the "
+                       "one before took longer than the interval of " +
+                       age_text(config.interval_ms),
+                   "write a longer interval or a shorter timeout, or ask for less with match[]");
+  }
+  if (recent.malformed > 0) {
+    source_problem(HealthLevel::Warning, source,
+                   counted(recent.malformed, "line") + " of source " + quoted(source.name) +
+                       " could not be read in the last ten minutes (since the start: " +
+                       malformed_text(source.counts) + ")",
+                   "see which ones and why with: " + command("dump", source.name));
+  }
+}
+
+// A sink that gets nothing may be meant to; a source that nobody gets anything of hardly is.
+void Assessment::check_filters(const SourceFigures& source) {
+  const auto& sinks = source.counts.by_sink;
+  if (sinks.empty() || !std::all_of(sinks.begin(), sinks.end(), sends_nothing)) return;
+  const Reason reason = main_reason(sinks.front());
+  source_problem(
+      HealthLevel::Error, source,
+      "nothing of source " + quoted(source.name) + " is sent: all its " +
+          counted(source.counts.read, "sample") + " are dropped, " +
+          counted(reason.samples, "sample") + " because " + reason.text,
+      "see the rule for each series with: " + command("explain --live --dropped", source.name));
+}
+
+void Assessment::check_sink_filters(std::size_t sink) {
+  if (input_.figures.sinks.size() < 2) return;
+  Reason most;
+  for (const SourceFigures& source : input_.figures.sources) {
+    const SinkCounts& counts = source.counts.by_sink.at(sink);
+    if (counts.written + counts.converted > 0) return;
+    const Reason reason = main_reason(counts);
+    note(most, reason.samples, reason.text);
+  }
+  // Of a source that no sink gets anything of, enough has been said.
+  const bool any_is_sent = std::any_of(
+      input_.figures.sources.begin(), input_.figures.sources.end(), [](const SourceFigures& s) {
+        return std::any_of(s.counts.by_sink.begin(), s.counts.by_sink.end(),
+                           [](const SinkCounts& c) { return c.written + c.converted > 0; });
+      });
+  if (most.samples == 0 || !any_is_sent) return;
+  const std::string& name = input_.figures.sinks[sink].name;
+  sink_problem(HealthLevel::Warning, name,
+               "sink " + quoted(name) +
+                   " gets nothing: everything is dropped, most of it because " + most.text,
+               "look at its filters; the command explain names the rule for each series");
+}
+
+void Assessment::check_sink(const config::Sink& config, const SinkFigures& sink) {
+  const sinks::SpoolFigures& spool = sink.spool;
+  check_trouble(config, sink);
+  if (!spool.disk_trouble.empty()) {
+    sink_problem(HealthLevel::Error, sink.name,
+                 "the spool of sink " + quoted(sink.name) +
+                     " cannot use its directory: " + spool.disk_trouble,
+                 "until then points wait in memory (" + counted(spool.points_in_memory, "point") +
+                     " now) and would be lost with the process");
+  }
+  const bool is_old =
+      spool.oldest_waiting_ms > 0 && input_.now_ms - spool.oldest_waiting_ms > kBacklogOldMs;
+  if (is_old && sink.sender.trouble.empty()) {
+    sink_problem(HealthLevel::Warning, sink.name,
+                 "sink " + quoted(sink.name) + " is " + age(spool.oldest_waiting_ms) +
+                     " behind: " + counted(spool.points_waiting, "point") + " wait",
+                 "it is catching up beside the fresh points; a higher spool.drainRate is faster");
+  }
+}
+
+// One request that is tried again is nothing to tell of.
+void Assessment::check_trouble(const config::Sink& config, const SinkFigures& sink) {
+  const std::int64_t lasts_ms = input_.now_ms - sink.sender.trouble_since_ms;
+  if (sink.sender.trouble.empty() || lasts_ms < kTroublePatienceMs) return;
+  const std::string waiting = counted(sink.spool.points_waiting, "point");
+  const auto room = static_cast<std::uint64_t>(
+      config.spool.directory.empty() ? config.spool.memory_bytes : config.spool.bytes);
+  const std::string advice =
+      config.spool.directory.empty()
+          ? waiting + " wait in memory, where there is room for " + bytes_text(room) +
+                "; a spool.directory would keep them through a restart"
+          : waiting + " wait on disk and take " + bytes_text(sink.spool.bytes_waiting) + " of " +
+                bytes_text(room) + "; the oldest go when that is full";
+  sink_problem(lasts_ms < kTroubleIsErrorMs ? HealthLevel::Warning : HealthLevel::Error, sink.name,
+               "sink " + quoted(sink.name) + " cannot deliver for " + age_text(lasts_ms) + ": " +
+                   sink.sender.trouble,
+               advice);
+}
+
+void Assessment::check_losses(const config::Sink& config, const SinkFigures& sink,
+                              const RecentCounts::Sink& recent) {
+  if (recent.expired > 0) {
+    sink_problem(HealthLevel::Error, sink.name,
+                 counted(recent.expired, "point") + " for sink " + quoted(sink.name) +
+                     " were lost in the last ten minutes (since the start: " +
+                     expired_text(sink.spool) + ")",
+                 config.spool.directory.empty()
+                     ? "give the sink a spool.directory, where much more can wait"
+                     : "what waits is bounded by spool.bytes and spool.maxAge: make them larger, "
+                       "or the receiver faster");
+  }
+  if (recent.quarantined > 0) {
+    sink_problem(HealthLevel::Warning, sink.name,
+                 "the receiver of sink " + quoted(sink.name) + " refused " +
+                     counted(recent.quarantined, "point") +
+                     " in the last ten minutes (since the start: " +
+                     causes_text(sink.sender.quarantined_by_cause) + ")",
+                 config.spool.directory.empty()
+                     ? "the log has the reason; with a spool.directory they would be kept in "
+                       "quarantine.txt"
+                     : "they are in quarantine.txt of the sink's folder in " +
+                           config.spool.directory + ", each with its reason");
+  }
+}
+
+Health Assessment::finish() {
+  std::stable_sort(problems_.begin(), problems_.end(),
+                   [](const Problem& a, const Problem& b) { return a.level > b.level; });
+  Health health;
+  health.level = problems_.empty() ? HealthLevel::Ok : problems_.front().level;
+  health.problems = std::move(problems_);
+  return health;
+}
+
+}  // namespace
+
+const char* health_level_name(HealthLevel level) {
+  switch (level) {
+    case HealthLevel::Ok:
+      return "ok";
+    case HealthLevel::Warning:
+      return "warning";
+    case HealthLevel::Error:
+      return "error";
+  }
+  return "error";
+}
+
+Health assess_health(const HealthInput& input) {
+  return Assessment(input).run();
+}
+
+}  // namespace fedwave::relay

@@ -1,0 +1,32 @@
+// The page /metrics: all that the relay counts of itself, in the Prometheus text format 0.0.4.
+// docs/own-metrics.md lists the families. Every reason that can be known beforehand is there from
+// the start with a zero, so that rate() misses nothing. The names of sources and sinks are those of
+// the configuration; no secret is among the figures. A pure function, any thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "config/config.h"
+#include "relay/pipeline_figures.h"
+#include "relay/status/process_figures.h"
+
+namespace fedwave::relay {
+
+inline constexpr const char* kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
+
+struct MetricsInput {
+  const PipelineFigures& figures;
+  const config::Config& config;  // the one in force: intervals, kinds and bounds, by name
+  const ProcessFigures& process;
+  std::string_view version;
+  std::int64_t now_ms = 0;            // wall time, like all below
+  std::int64_t started_ms = 0;        // the process
+  std::int64_t config_loaded_ms = 0;  // the configuration in force
+  bool config_is_current = true;      // false: the file was read later, and refused
+};
+
+std::string metrics_page(const MetricsInput& input);
+
+}  // namespace fedwave::relay

@@ -1,0 +1,44 @@
+// Writes the Prometheus text format 0.0.4: one family after the other, each with its HELP and TYPE
+// and then its samples. A plain value that belongs to whoever writes the page.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace fedwave::relay {
+
+enum class MetricType : std::uint8_t { Counter, Gauge, Histogram };
+
+struct MetricLabelView {
+  std::string_view key;
+  std::string_view value;  // UTF-8; anything in it is escaped
+};
+
+class MetricsText {
+ public:
+  void begin_family(std::string_view name, MetricType type, std::string_view help);
+
+  // A sample of the family that was begun last; `suffix` is for a histogram's parts.
+  template <class Number>
+  void add(std::initializer_list<MetricLabelView> labels, Number value,
+           std::string_view suffix = "") {
+    add_sample(labels, static_cast<double>(value), suffix);
+  }
+
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  void add_sample(std::initializer_list<MetricLabelView> labels, double value,
+                  std::string_view suffix);
+
+  std::string family_;
+  std::string text_;
+};
+
+// 1000 is 1000, 0.25 is 0.25.
+std::string metric_number(double value);
+
+}  // namespace fedwave::relay

@@ -1,0 +1,54 @@
+#include "relay/status/query.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "relay/base/text.h"
+#include "relay/http_server.h"
+
+namespace fedwave::relay {
+namespace {
+
+constexpr std::size_t kShownBytesMax = 200;
+
+base::Error bad_value(std::string_view key, std::string_view text, const std::string& why) {
+  return {base::ErrorCode::InvalidArgument, std::string(key) + "=" + shown(text) + why};
+}
+
+}  // namespace
+
+base::Expected<std::size_t> query_number(std::string_view query, std::string_view key,
+                                         std::size_t otherwise, std::size_t least,
+                                         std::size_t most) {
+  const auto text = query_value(query, key);
+  if (!text) return otherwise;
+  std::size_t number = 0;
+  const char* end = text->data() + text->size();
+  const auto [stop, error] = std::from_chars(text->data(), end, number);
+  if (error == std::errc() && stop == end && number >= least && number <= most) return number;
+  return bad_value(
+      key, *text,
+      " is not a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+}
+
+base::Expected<std::size_t> query_choice(std::string_view query, std::string_view key,
+                                         const std::vector<std::string>& names) {
+  const auto text = query_value(query, key);
+  if (!text) return std::size_t{0};
+  const auto found = std::find(names.begin(), names.end(), *text);
+  if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
+  return bad_value(key, *text, " is not known; there is " + joined(names));
+}
+
+std::string shown(std::string_view text) {
+  const std::string whole = base::printable(text.substr(0, kShownBytesMax));
+  return '"' + whole + (text.size() > kShownBytesMax ? "…\"" : "\"");
+}
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+}  // namespace fedwave::relay

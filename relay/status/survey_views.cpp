@@ -1,0 +1,228 @@
+#include "relay/status/survey_views.h"
+
+#include <algorithm>
+#include <numeric>
+#include <optional>
+#include <span>
+
+#include "relay/base/text.h"
+#include "relay/http_server.h"
+#include "relay/status/all_sources.h"
+#include "relay/status/json.h"
+#include "relay/status/query.h"
+
+namespace fedwave::relay {
+namespace {
+
+constexpr std::size_t kLimitDefault = 50;
+constexpr std::size_t kLimitMax = 1'000;
+constexpr std::size_t kOffsetMax = 1'000'000'000;
+
+// What a query asks for: of which source, at which sink, which rows.
+struct Asked {
+  std::size_t source = 0;
+  std::size_t sink = 0;
+  std::size_t sort = 0;  // places in the lists of names that the view knows
+  std::size_t show = 0;
+  std::string text;  // in lower case; what a row has to contain
+  std::size_t offset = 0;
+  std::size_t limit = 0;
+};
+
+template <class T>
+bool take(base::Expected<T> value, T& into, std::optional<base::Error>& error) {
+  if (!value) {
+    if (!error) error = value.error();
+    return false;
+  }
+  into = *std::move(value);
+  return true;
+}
+
+base::Expected<Asked> read_query(const config::Config& config, std::string_view query,
+                                 const std::vector<std::string>& sorts,
+                                 const std::vector<std::string>& shows) {
+  std::vector<std::string> sources;
+  for (const config::Source* source : all_sources(config)) sources.push_back(source->name);
+  std::vector<std::string> sinks;
+  for (const config::Sink& sink : config.sinks) sinks.push_back(sink.name);
+  Asked asked;
+  std::optional<base::Error> error;
+  take(query_choice(query, "source", sources), asked.source, error);
+  take(query_choice(query, "sink", sinks), asked.sink, error);
+  take(query_choice(query, "sort", sorts), asked.sort, error);
+  take(query_choice(query, "show", shows), asked.show, error);
+  take(query_number(query, "offset", 0, 0, kOffsetMax), asked.offset, error);
+  take(query_number(query, "limit", kLimitDefault, 1, kLimitMax), asked.limit, error);
+  asked.text = base::lower(query_value(query, "q").value_or(""));
+  if (error) return *std::move(error);
+  return asked;
+}
+
+bool contains(std::string_view text, const std::string& lower_part) {
+  return lower_part.empty() || base::lower(text).find(lower_part) != std::string::npos;
+}
+
+template <class Row>
+std::span<const Row> page_of(const std::vector<Row>& rows, const Asked& asked) {
+  const std::span<const Row> all(rows);
+  const std::size_t from = std::min(asked.offset, all.size());
+  return all.subspan(from, std::min(asked.limit, all.size() - from));
+}
+
+std::uint64_t kept_of(const SurveyedMetric::AtSink& sink) {
+  return sink.series[static_cast<std::size_t>(Verdict::Kept)];
+}
+std::uint64_t all_of(const SurveyedMetric::AtSink& sink) {
+  return std::accumulate(sink.series.begin(), sink.series.end(), std::uint64_t{0});
+}
+
+double points_per_s(std::uint64_t series, const config::Source& source) {
+  return static_cast<double>(series) * 1000 / static_cast<double>(source.interval_ms);
+}
+
+struct MetricRow {
+  const SurveyedMetric* metric = nullptr;
+  const SurveyedMetric::AtSink* sink = nullptr;
+  std::uint64_t kept = 0;
+  std::uint64_t series = 0;
+};
+
+enum class MetricSort : std::uint8_t { Points, Series, Name };
+enum class Show : std::uint8_t { All, Kept, Dropped };
+
+bool is_shown(const MetricRow& row, const Asked& asked) {
+  const auto show = static_cast<Show>(asked.show);
+  if (show == Show::Kept && row.kept == 0) return false;
+  if (show == Show::Dropped && row.kept == row.series) return false;
+  return contains(row.metric->name, asked.text) || contains(row.sink->sent_as, asked.text);
+}
+
+// The survey is by name, which decides between equals.
+void sort_rows(std::vector<MetricRow>& rows, MetricSort sort) {
+  if (sort == MetricSort::Name) return;
+  std::stable_sort(rows.begin(), rows.end(), [&](const MetricRow& a, const MetricRow& b) {
+    if (sort == MetricSort::Points && a.kept != b.kept) return a.kept > b.kept;
+    return a.series > b.series;
+  });
+}
+
+void add_row(JsonWriter& json, const MetricRow& row, const config::Source& source) {
+  const auto kept_place = static_cast<std::size_t>(Verdict::Kept);
+  std::string dropped_example;
+  json.StartObject();
+  add(json, "name", row.metric->name);
+  add(json, "sent_as", row.sink->sent_as);
+  add(json, "series", row.series);
+  add(json, "kept", row.kept);
+  add(json, "dropped", row.series - row.kept);
+  add(json, "points_per_s", points_per_s(row.kept, source));
+  add_object(json, "dropped_by", [&] {
+    for (std::size_t i = 0; i < kVerdictCount; ++i) {
+      if (i == kept_place || row.sink->series[i] == 0) continue;
+      add(json, verdict_name(static_cast<Verdict>(i)), row.sink->series[i]);
+      if (dropped_example.empty()) dropped_example = row.metric->examples[i];
+    }
+  });
+  add(json, "example", row.kept > 0 ? row.metric->examples[kept_place] : std::string());
+  add(json, "dropped_example", dropped_example);
+  json.EndObject();
+}
+
+// What stands before the rows; `kept` and `series` are the source's at the sink.
+void add_head(JsonWriter& json, const config::Config& config, const Asked& asked,
+              std::int64_t surveyed_ms, std::uint64_t series, std::uint64_t kept) {
+  const config::Source& source = *all_sources(config)[asked.source];
+  add(json, "source", source.name);
+  add(json, "sink", config.sinks[asked.sink].name);
+  add(json, "surveyed_ms", surveyed_ms);
+  add(json, "interval_ms", source.interval_ms);
+  add(json, "series", series);
+  add(json, "kept", kept);
+  add(json, "dropped", series - kept);
+  add(json, "points_per_s", points_per_s(kept, source));
+}
+
+// All of a survey at one sink; nothing while there is no survey.
+struct Totals {
+  std::vector<MetricRow> rows;
+  std::uint64_t series = 0;
+  std::uint64_t kept = 0;
+};
+
+Totals totals_of(const Survey* survey, std::size_t sink) {
+  Totals totals;
+  if (survey == nullptr) return totals;
+  for (const SurveyedMetric& metric : survey->metrics) {
+    const SurveyedMetric::AtSink& at_sink = metric.sinks.at(sink);
+    totals.rows.push_back({&metric, &at_sink, kept_of(at_sink), all_of(at_sink)});
+    totals.series += totals.rows.back().series;
+    totals.kept += totals.rows.back().kept;
+  }
+  return totals;
+}
+
+enum class TagSort : std::uint8_t { Series, Values, Name };
+
+std::vector<SurveyedTag> tag_rows(const Survey* survey, const Asked& asked) {
+  std::vector<SurveyedTag> rows;
+  if (survey == nullptr) return rows;
+  for (const SurveyedTag& tag : survey->tags.at(asked.sink)) {
+    if (contains(tag.key, asked.text)) rows.push_back(tag);
+  }
+  const auto sort = static_cast<TagSort>(asked.sort);
+  if (sort == TagSort::Name) return rows;
+  std::stable_sort(rows.begin(), rows.end(), [&](const SurveyedTag& a, const SurveyedTag& b) {
+    return sort == TagSort::Series ? a.series > b.series : a.values > b.values;
+  });
+  return rows;
+}
+
+}  // namespace
+
+base::Expected<std::string> series_json(const RelayView& relay, std::string_view query) {
+  const config::Config& config = relay.config();
+  const auto asked =
+      read_query(config, query, {"points", "series", "name"}, {"all", "kept", "dropped"});
+  if (!asked) return asked.error();
+  const auto survey = relay.survey(asked->source);
+  Totals totals = totals_of(survey.get(), asked->sink);
+  std::vector<MetricRow>& rows = totals.rows;
+  rows.erase(std::remove_if(rows.begin(), rows.end(),
+                            [&](const MetricRow& row) { return !is_shown(row, *asked); }),
+             rows.end());
+  sort_rows(rows, static_cast<MetricSort>(asked->sort));
+  const config::Source& source = *all_sources(config)[asked->source];
+  return json_object([&](JsonWriter& json) {
+    add_head(json, config, *asked, survey ? survey->at_ms : 0, totals.series, totals.kept);
+    add(json, "total", rows.size());
+    add(json, "offset", asked->offset);
+    add_array(json, "metrics", page_of(rows, *asked),
+              [&](const MetricRow& row) { add_row(json, row, source); });
+  });
+}
+
+base::Expected<std::string> tags_json(const RelayView& relay, std::string_view query) {
+  const config::Config& config = relay.config();
+  const auto asked = read_query(config, query, {"series", "values", "name"}, {"all"});
+  if (!asked) return asked.error();
+  const auto survey = relay.survey(asked->source);
+  const Totals totals = totals_of(survey.get(), asked->sink);
+  const std::vector<SurveyedTag> rows = tag_rows(survey.get(), *asked);
+  const config::Source& source = *all_sources(config)[asked->source];
+  return json_object([&](JsonWriter& json) {
+    add_head(json, config, *asked, survey ? survey->at_ms : 0, totals.series, totals.kept);
+    add(json, "total", rows.size());
+    add(json, "offset", asked->offset);
+    add_array(json, "tags", page_of(rows, *asked), [&](const SurveyedTag& tag) {
+      json.StartObject();
+      add(json, "key", tag.key);
+      add(json, "series", tag.series);
+      add(json, "values", tag.values);
+      add(json, "points_per_s", points_per_s(tag.series, source));
+      json.EndObject();
+    });
+  });
+}
+
+}  // namespace fedwave::relay

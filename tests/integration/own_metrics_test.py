@@ -1,0 +1,145 @@
+"""What `fedwave run` says of itself at /metrics, while everything around it fails."""
+import itertools
+import json
+import os
+import re
+import subprocess
+import time
+import unittest
+
+from support import fedwave, web
+from support.metrics_page import MetricsPage
+from support.processes import free_port, http_get
+from support.prometheus import PROMTOOL
+from support.relay_case import OK, RelayCase, Ticks, config, source_of
+
+TABLES = os.path.join(fedwave.SOURCE_ROOT, "docs", "own-metrics.md")
+NASTY = 'mesh "a" \\ é'
+STARTED_S = int(time.time()) - 60
+MIXED = (f"constant 1 {STARTED_S}000\nnot_a_number NaN\ninfinite +Inf\nbad line here\n"
+         "denied_everywhere 1\ndenied_by_one 2\nname_that_is_too_long_for_one 3\npoison 4\n")
+HISTOGRAM = ('# TYPE lat histogram\nlat_bucket{{le="1"}} {0}\nlat_bucket{{le="+Inf"}} {1}\n'
+             "lat_sum {1}\nlat_count {1}\n")
+READINGS = 200
+
+
+def in_rotation(*answers):
+    turns = itertools.cycle(answers)
+    return lambda exchange: next(turns)(exchange)
+
+
+class OwnMetricsTest(RelayCase):
+    def setUp(self):
+        super().setUp()
+        self.ticks = self.server.answers["/metrics"] = Ticks(MIXED)
+        self.observed = 0
+        self.server.answers["/histograms"] = self.histograms
+        self.server.answers["/broken"] = in_rotation(web.status(500), web.page("up 1\n"))
+
+    def histograms(self, exchange):
+        self.observed += 100
+        web.page(HISTOGRAM.format(self.observed, 2 * self.observed))(exchange)
+
+    def start(self, sinks, interval):
+        sources = [
+            source_of(self.server, interval=interval, more=f", name: {json.dumps(NASTY)}, "
+                      "filters: {metricDenyList: ['denied.everywhere.*']}"),
+            source_of(self.server, "/histograms", interval,
+                      ", name: typed, convertHistograms: true"),
+            source_of(self.server, "/broken", interval, ", name: broken")]
+        path = self.write("relay.yaml", config(sinks, sources, "shutdownGrace: 1s"))
+        relay = fedwave.Listening(["run", "--config", path, "--log-format", "json"], self.folder)
+        self.addCleanup(relay.stop)
+        return relay
+
+    def text_of(self, relay):
+        status, body = http_get(f"http://{relay.address}/metrics")
+        self.assertEqual(status, 200, body)
+        return body.decode()
+
+    def page(self, relay):
+        return MetricsPage(self.text_of(relay))
+
+    def failing_receiver(self):
+        """Takes points most of the time, but never those with poison."""
+        taken = []
+        take = web.take(taken)
+        moody = in_rotation(take, take, web.status(503, "away"), take, take,
+                            web.status(429, "less"), take, take, web.status(500))
+
+        def answer(exchange):
+            if b'"poison' in web.body_of(exchange.request):
+                exchange.respond(400, b"poison")
+            else:
+                moody(exchange)
+        return self.web_server({"/report": answer}), taken
+
+    def test_promtool_has_nothing_to_say_about_the_page(self):
+        sink = f"{{name: {json.dumps(NASTY)}, proxyAddress: '127.0.0.1:{free_port()}'}}"
+        relay = self.start([sink], "200ms")
+        self.wait_for(relay, lambda: self.page(relay).total("fedwave_sink_trouble") == 1)
+        text = self.text_of(relay)
+        done = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True,
+                              text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        page = MetricsPage(text)
+        self.assertEqual(page.values("fedwave_scrapes_total", "source"), [NASTY, "typed", "broken"])
+        self.assertEqual(page.values("fedwave_sink_info", "sink"), [NASTY])
+
+    def test_the_documentation_names_what_there_is(self):
+        relay = self.start(["{type: stdout}"], "1s")
+        with open(TABLES, encoding="utf-8") as file:
+            documented = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", file.read(), re.MULTILINE))
+        self.assertEqual(self.page(relay).types, documented)
+
+    def test_the_sums_agree_at_every_reading(self):
+        receiver, taken = self.failing_receiver()
+        relay = self.start([
+            f"{{name: failing, proxyAddress: '{receiver.address}', batchSize: 5}}",
+            f"{{name: part, proxyAddress: '{receiver.address}', limits: {{name: 20}}, "
+            "filters: {metricDenyList: ['denied.by.one.*', 'poison.*']}}",
+            f"{{name: dead, proxyAddress: '127.0.0.1:{free_port()}'}}"], "50ms")
+        before = MetricsPage("")
+        for _ in range(READINGS):
+            before = self.assert_sound(self.page(relay), before)
+        self.wait_for(relay, lambda: self.has_seen_everything(self.page(relay)),
+                      "every kind of trouble")
+        self.assert_sound(self.page(relay), before)
+        self.assertTrue(taken)
+        self.assertEqual(relay.stop(), OK, relay.output())
+
+    def assert_sound(self, page, before):
+        for source, sink in itertools.product(page.values("fedwave_samples_read_total", "source"),
+                                              page.values("fedwave_sink_info", "sink")):
+            fates = {fate: page.total(f"fedwave_samples_{fate}_total", source=source, sink=sink)
+                     for fate in ("filtered", "repeated", "rejected", "converted", "written")}
+            self.assertEqual(page.total("fedwave_samples_read_total", source=source),
+                             sum(fates.values()), (source, sink, fates))
+        for sink in page.values("fedwave_sink_info", "sink"):
+            points = {what: page.total(f"fedwave_sink_points_{what}_total", sink=sink) for what in
+                      ("recovered", "spooled", "delivered", "quarantined", "expired")}
+            waiting = page.total("fedwave_sink_waiting_points", sink=sink)
+            self.assertEqual(points["recovered"] + points["spooled"], points["delivered"] +
+                             points["quarantined"] + points["expired"] + waiting, (sink, points))
+        counters = page.counters()
+        fallen = {series: (value, counters.get(series)) for series, value in
+                  before.counters().items() if counters.get(series, -1) < value}
+        self.assertEqual(fallen, {})
+        return page
+
+    @staticmethod
+    def has_seen_everything(page):
+        """Whether every term of the sums is there that needs neither a full disk nor an end."""
+        counted = [page.total(f"fedwave_samples_{fate}_total") for fate in
+                   ("filtered", "repeated", "rejected", "converted", "written")]
+        delivered = [page.total(f"fedwave_sink_points_{what}_total", sink="failing")
+                     for what in ("delivered", "quarantined")]
+        causes = [page.total("fedwave_sink_retries_total", cause=cause)
+                  for cause in ("http_503", "http_429", "unreachable")]
+        return all([*counted, *delivered, *causes, page.total("fedwave_lines_malformed_total"),
+                    page.total("fedwave_scrape_failures_total", code="http_status"),
+                    page.total("fedwave_sink_waiting_points", sink="dead")])
+
+
+if __name__ == "__main__":
+    unittest.main()

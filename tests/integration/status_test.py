@@ -1,0 +1,240 @@
+"""The status server of a running relay: what it answers, to whom, and what floods do to it."""
+import base64
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import unittest
+import urllib.parse
+
+from support import fedwave, web
+from support.certificates import Authority
+from support.processes import http_get
+from support.relay_case import OK, RelayCase, Ticks, config, source_of
+
+KEPT = 'istio_requests_total{app="web"} 3\nistio_requests_total{app="noisy"} 4\n'
+FILTERS = (", name: mesh, filters: {metricAllowList: ['ticks.*', 'istio.*'],"
+           " metricTagDenyList: {app: [noisy]}}")
+API = ("status", "history", "sources", "sinks", "series", "tags", "explain?series=ticks")
+PATHS = ("/", "/metrics", "/targets", "/config", "/assets/page.css", "/assets/page.js",
+         "/assets/chart.js", *(f"/api/v1/{name}" for name in API))
+PROBES = ("/-/healthy", "/-/ready")
+MEBIBYTE = 1 << 20
+
+
+def basic(credentials):
+    return {"Authorization": "Basic " + base64.b64encode(credentials.encode()).decode()}
+
+
+class StatusCase(RelayCase):
+    def serve(self, *top, interval="1s", more=FILTERS, sink="{type: stdout}"):
+        """A relay whose status server is known by its port."""
+        port_file = os.path.join(self.folder, "status.port")
+        relay = self.relay(config([sink], [source_of(self.server, interval=interval, more=more)],
+                                  *top),
+                           "--listen", "127.0.0.1:0", "--port-file", port_file,
+                           stdout=subprocess.DEVNULL)
+
+        def port():
+            try:
+                with open(port_file, encoding="ascii") as file:
+                    return int(file.read() or 0)
+            except FileNotFoundError:
+                return 0
+        self.port = self.wait_for(relay, port, "the status server")
+        return relay
+
+    def url(self, path, scheme="http"):
+        return f"{scheme}://127.0.0.1:{self.port}{path}"
+
+    def get(self, path, headers=None, **keywords):
+        return http_get(self.url(path), headers, **keywords)
+
+    def status_of(self, path, headers=None):
+        return self.get(path, headers)[0]
+
+    def api(self, path):
+        status, body = self.get(f"/api/v1/{path}")
+        self.assertEqual(status, 200, body)
+        return json.loads(body)
+
+    def wait_for_scrapes(self, relay, count):
+        def scrapes():
+            return self.api("sources")["sources"][0]["scrapes"] >= count
+        self.wait_for(relay, scrapes, f"{count} scrapes")
+
+
+class EndpointsTest(StatusCase):
+    def setUp(self):
+        super().setUp()
+        self.ticks = self.server.answers["/metrics"] = Ticks(KEPT)
+
+    def test_all_there_is_answers_and_tells_the_truth(self):
+        relay = self.serve(interval="2s")
+        self.wait_for_scrapes(relay, 2)
+        for path in (*PATHS, *PROBES):
+            with self.subTest(path=path):
+                self.assertEqual(self.status_of(path), 200)
+        status = self.api("status")
+        self.assertEqual(status["health"], {"level": "ok", "problems": []})
+        self.assertEqual(status["pid"], relay.pid)
+        self.assertEqual(status["series"], 3)
+        [source] = self.api("sources")["sources"]
+        self.assertEqual((source["name"], source["up"], source["failures"]), ("mesh", True, 0))
+        self.assertEqual(source["last_samples"], 3)
+        [counts] = source["sinks"]
+        self.assertEqual(source["read"], counts["filtered"] + counts["repeated"] +
+                         counts["rejected"] + counts["converted"] + counts["written"])
+        self.assertGreater(counts["filtered_by"]["source_tag_deny_list"], 0)
+        [sink] = self.api("sinks")["sinks"]
+        self.assertEqual(sink["kind"], "stdout")
+        self.assertEqual(sink["spooled"], sink["delivered"] + sink["waiting"])
+        [target] = json.loads(self.get("/targets")[1])["data"]["activeTargets"]
+        self.assertEqual((target["health"], target["labels"]["job"]), ("up", "mesh"))
+        series = self.api("series?q=requests")
+        [metric] = series["metrics"]
+        self.assertEqual((metric["series"], metric["kept"], metric["dropped"]), (2, 1, 1))
+        self.assertIn("cluster", [row["key"] for row in self.api("tags")["tags"]])
+        self.stop_well(relay)
+
+    def test_why_names_the_rule_and_its_place(self):
+        relay = self.serve()
+        self.wait_for_scrapes(relay, 1)
+        text = urllib.parse.quote('istio_requests_total{app="noisy"}')
+        self.wait_for(relay, lambda: self.api("series")["surveyed_ms"], "a survey")
+        [why] = self.api(f"explain?series={text}")["explanations"]
+        self.assertEqual(why["verdict"], "dropped")
+        rule = why["source_stage"]["tags_rule"]
+        self.assertEqual((rule["list"], rule["pattern"], rule["tag_key"]),
+                         ("metricTagDenyList", "noisy", "app"))
+        path, line, column = re.fullmatch(r"(.*):(\d+):(\d+)", rule["where"]).groups()
+        with open(os.path.join(self.folder, "relay.yaml"), encoding="utf-8") as file:
+            written = file.read().split("\n")[int(line) - 1]
+        self.assertTrue(path.endswith("relay.yaml"))
+        self.assertTrue(written[int(column) - 1:].startswith("noisy"), (written, column))
+        by_name = self.api("explain?series=istio.requests.total.value")
+        self.assertEqual([one["verdict"] for one in by_name["explanations"]], ["kept", "dropped"])
+        self.stop_well(relay)
+
+    def test_a_source_that_fails_is_told_of_and_the_probes_do_not_care(self):
+        self.server.answers["/metrics"] = web.status(503)
+        relay = self.serve()
+        self.wait_for(relay, lambda: self.api("status")["health"]["level"] == "error", "an error")
+        [problem] = self.api("status")["health"]["problems"]
+        self.assertIn("503", problem["what"])
+        self.assertEqual(problem["source"], "mesh")
+        for path in PROBES:
+            self.assertEqual(self.status_of(path), 200)
+        self.stop_well(relay)
+
+
+class AccessTest(StatusCase):
+    def check_locked(self, good, bad):
+        for path in PATHS:
+            with self.subTest(path=path):
+                self.assertEqual(self.status_of(path), 401)
+                self.assertEqual(self.status_of(path, bad), 401)
+                self.assertEqual(self.status_of(path, good), 200)
+        for path in PROBES:
+            self.assertEqual(self.status_of(path), 200)
+
+    def test_a_bearer_token_locks_all_but_the_probes(self):
+        relay = self.serve("status: {bearer_token: t0ken}")
+        self.check_locked({"Authorization": "Bearer t0ken"}, {"Authorization": "Bearer t0k"})
+        self.assertNotIn(b"t0ken", self.get("/config", {"Authorization": "Bearer t0ken"})[1])
+        self.stop_well(relay)
+        self.assertNotIn("t0ken", relay.output())
+
+    def test_basic_auth_locks_all_but_the_probes(self):
+        password = self.write("password", "s3cret\n")
+        relay = self.serve(
+            f"status: {{basic_auth: {{username: jo, password_file: '{password}'}}}}")
+        self.check_locked(basic("jo:s3cret"), basic("jo:other"))
+        self.write("password", "changed\n")
+        self.assertEqual(self.status_of("/metrics", basic("jo:changed")), 200)
+        self.assertEqual(self.status_of("/metrics", basic("jo:s3cret")), 401)
+        self.stop_well(relay)
+
+    def test_with_tls_only_the_probes_answer_in_plain(self):
+        authority = Authority(self.folder)
+        certificate, key = authority.issue("fedwave", "IP:127.0.0.1")
+        relay = self.serve(
+            f"status: {{tls_config: {{cert_file: '{certificate}', key_file: '{key}'}}}}")
+        for path in (*PATHS, *PROBES):
+            with self.subTest(path=path):
+                self.assertEqual(
+                    http_get(self.url(path, "https"), ca_file=authority.certificate)[0], 200)
+        for path in PATHS:
+            status, body = self.get(path)
+            self.assertEqual(status, 403)
+            self.assertIn(b"https://", body)
+        for path in PROBES:
+            self.assertEqual(self.status_of(path), 200)
+        self.stop_well(relay)
+
+    def test_another_name_for_this_machine_is_refused(self):
+        relay = self.serve()
+        self.assertEqual(self.status_of("/api/v1/status", {"Host": "evil.example"}), 421)
+        self.assertEqual(self.status_of("/api/v1/status", {"Host": "localhost:1"}), 200)
+        self.stop_well(relay)
+
+
+class FloodTest(StatusCase):
+    FLOOD_S = 15
+    CONNECTIONS = 1000
+
+    def probe_until(self, flood):
+        """Each probe answers at once, for as long as the flood lasts; how many did."""
+        count = 0
+        while flood.poll() is None:
+            for path in PROBES:
+                began = time.monotonic()
+                status, body = self.get(path, timeout_s=5)
+                self.assertEqual(status, 200, (body, count, time.monotonic() - began))
+                count += 1
+            time.sleep(0.1)
+        return count
+
+    def figures(self):
+        [source] = self.api("sources")["sources"]
+        [sink] = self.api("sinks")["sinks"]
+        return source, sink
+
+    def test_a_thousand_hostile_connections_cost_the_data_path_nothing(self):
+        self.ticks = self.server.answers["/metrics"] = Ticks("".join(
+            f'istio_requests_total{{pod="{number}"}} {number}\n' for number in range(500)))
+        receiver = self.receiver("--strict")
+        relay = self.serve(sink=f"{{proxyAddress: '{receiver.address}'}}")
+        self.wait_for_scrapes(relay, 3)
+        before, _ = self.figures()
+        memory_before = relay.peak_memory_bytes()
+        with subprocess.Popen(
+                [sys.executable, "-m", "support.flood", str(self.port), str(self.FLOOD_S),
+                 str(self.CONNECTIONS)],
+                stdout=subprocess.PIPE, text=True, cwd=os.path.dirname(__file__)) as flood:
+            try:
+                probes = self.probe_until(flood)
+            finally:
+                flood.kill()
+            made = json.loads(flood.stdout.read())
+        self.assertGreaterEqual(sum(made.values()), self.CONNECTIONS, made)
+        self.assertGreater(probes, self.FLOOD_S)
+        after, sink = self.figures()
+        self.assertEqual((after["failures"], after["missed"]), (0, 0), after["last_error"])
+        self.assertGreaterEqual(after["scrapes"] - before["scrapes"], self.FLOOD_S - 2)
+        self.assertEqual(after["read"], after["scrapes"] * 501)
+        self.assertEqual((sink["retries"], sink["expired"], sink["quarantined"]), (0, 0, 0))
+        self.assertEqual(self.status_of("/"), 200)
+        if not fedwave.has_sanitizers():
+            grown = relay.peak_memory_bytes() - memory_before
+            self.assertLess(grown, 32 * MEBIBYTE, f"{grown / MEBIBYTE:.1f} MiB")
+        self.stop_well(relay)
+        self.assertEqual(receiver.stop(), OK, receiver.output())
+        self.assertEqual(self.ticks.seen_in(receiver.lines()),
+                         list(range(1, self.ticks.count + 1)))
+
+
+if __name__ == "__main__":
+    unittest.main()

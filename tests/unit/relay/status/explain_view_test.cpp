@@ -1,0 +1,192 @@
+#include "relay/status/explain_view.h"
+
+#include "relay/base/text.h"
+#include "relay/status/metric_names.h"
+#include "tests/unit/relay/status/fake_relay.h"
+
+namespace fedwave::relay {
+namespace {
+
+using tests::FakeRelay;
+using tests::number;
+using tests::parse_json;
+using tests::text;
+
+constexpr const char* kYaml =
+    "sinks: [{name: proxy, proxyAddress: 'p:1', prefix: mesh}]\n"
+    "sources:\n"
+    "  internal_stats_source: {}\n"
+    "  prometheus_sources:\n"
+    "  - name: istio\n"
+    "    url: http://h/m\n"
+    "    prefix: k8s.\n"
+    "    filters:\n"
+    "      metricAllowList: ['k8s.istio.*', 'k8s.go.*']\n"
+    "      metricTagDenyList: {app: [noisy]}\n"
+    "  - {name: other, url: 'http://i/m'}\n";
+
+SurveyedMetric metric(const std::string& name, const std::string& sent_as, std::uint64_t kept,
+                      std::uint64_t dropped, Verdict verdict) {
+  SurveyedMetric metric;
+  metric.name = name;
+  metric.sinks.resize(1);
+  metric.sinks[0].sent_as = sent_as;
+  metric.sinks[0].series[0] = kept;
+  metric.sinks[0].series[static_cast<std::size_t>(verdict)] += dropped;
+  if (kept > 0) metric.examples[0] = name + "{app=\"web\"}";
+  if (dropped > 0) metric.examples[static_cast<std::size_t>(verdict)] = name + "{app=\"noisy\"}";
+  return metric;
+}
+
+struct Asking {
+  Asking() : relay(kYaml), view(relay) {
+    const auto survey = std::make_shared<Survey>();
+    survey->metrics = {
+        metric("go_threads", "mesh.k8s.go.threads.gauge", 3, 0, Verdict::Kept),
+        metric("istio_requests_total", "mesh.k8s.istio.requests.total.value", 40, 2,
+               Verdict::SourceTagDenyList),
+        metric("pilot_xds", "", 0, 7, Verdict::SourceNotInAllowList),
+    };
+    relay.surveys[0] = survey;
+  }
+
+  rapidjson::Document ask(const std::string& series, const std::string& more = "") {
+    const auto answer = view.json("series=" + encoded(series) + more);
+    REQUIRE(answer.has_value());
+    return parse_json(*answer);
+  }
+  static std::string encoded(const std::string& text) {
+    std::string out;
+    for (const char c : text) {
+      char code[4];
+      std::snprintf(code, sizeof code, "%%%02X", static_cast<unsigned char>(c));
+      out += code;
+    }
+    return out;
+  }
+
+  FakeRelay relay;
+  ExplainView view;
+};
+
+TEST_CASE("A series as text is explained for every source that is scraped") {
+  Asking asking;
+  const auto json = asking.ask("istio_requests_total{app=\"a } b\"} 12 1767225600000");
+  CHECK(text(json, "matched_by") == "series");
+  CHECK(text(json, "note") == "");
+  REQUIRE(json["explanations"].Size() == 2);
+  const auto& istio = json["explanations"][0];
+  CHECK(text(istio, "source") == "istio");
+  CHECK(text(istio, "series") == "istio_requests_total{app=\"a } b\"}");
+  CHECK(text(istio, "value") == "12");
+  CHECK(text(istio, "type") == "untyped");
+  CHECK(text(istio["labels"], "app") == "a } b");
+  CHECK(text(istio, "verdict") == "kept");
+  CHECK(text(istio["sinks"][0], "sent_as") == "mesh.k8s.istio.requests.total.value");
+  CHECK(number(istio, "series_count") == 40);
+  CHECK(text(json["explanations"][1], "source") == "other");
+  CHECK(json["explanations"][1]["series_count"].IsNull());
+}
+
+TEST_CASE("The type of a pasted series is that of those that are known") {
+  Asking asking;
+  const auto json = asking.ask("go_threads{app=\"x\"}", "&source=istio");
+  REQUIRE(json["explanations"].Size() == 1);
+  CHECK(text(json["explanations"][0], "type") == "gauge");
+  CHECK(text(json["explanations"][0], "named") == "k8s.go.threads.gauge");
+  const auto unknown = asking.ask("nobody_knows{app=\"x\"}", "&source=istio");
+  CHECK(text(unknown["explanations"][0], "type") == "untyped");
+  CHECK(text(unknown, "note").find("untyped") != std::string::npos);
+}
+
+TEST_CASE("A malformed series says what is wrong with it") {
+  Asking asking;
+  const auto json = asking.ask("up{app=\"x\"", "&source=istio");
+  CHECK(json["explanations"][0]["malformed"].IsString());
+  CHECK(text(json, "note") == "");
+}
+
+TEST_CASE("A metric is found by its name of either side, with or without prefixes, in any case") {
+  Asking asking;
+  for (const std::string name :
+       {"istio_requests_total", "ISTIO_Requests_Total", "istio.requests.total.value",
+        "mesh.k8s.istio.requests.total.value", "k8s.istio.requests.total.value",
+        "istio.requests.total", "k8s_istio_requests_total"}) {
+    CAPTURE(name);
+    const auto json = asking.ask(name);
+    CHECK(text(json, "matched_by") == "name");
+    REQUIRE(json["explanations"].Size() == 2);
+    const auto& kept = json["explanations"][0];
+    CHECK(text(kept, "verdict") == "kept");
+    CHECK(number(kept, "series_count") == 40);
+    const auto& dropped = json["explanations"][1];
+    CHECK(text(dropped, "verdict") == "dropped");
+    CHECK(text(dropped, "series") == "istio_requests_total{app=\"noisy\"}");
+    CHECK(number(dropped, "series_count") == 2);
+    CHECK(text(dropped["source_stage"]["tags_rule"], "list") == "metricTagDenyList");
+    CHECK(text(dropped["source_stage"]["tags_rule"], "where") == "test.yaml:10:33");
+  }
+}
+
+TEST_CASE("A metric whose name no list takes is found by the name it would have had") {
+  Asking asking;
+  for (const std::string name : {"pilot_xds", "pilot.xds.value", "k8s.pilot.xds.value"}) {
+    const auto json = asking.ask(name);
+    REQUIRE(json["explanations"].Size() == 1);
+    CHECK(text(json["explanations"][0], "verdict") == "dropped");
+    CHECK(number(json["explanations"][0], "series_count") == 7);
+  }
+}
+
+TEST_CASE("A name that nobody knows is explained all the same, beside the nearest ones") {
+  Asking asking;
+  const auto json = asking.ask("istio_request_total");
+  const std::string note = text(json, "note");
+  CHECK(note.find("\"istio_request_total\" is known") != std::string::npos);
+  CHECK(note.find("not scraped yet: other") != std::string::npos);
+  CHECK(note.find("the nearest: istio_requests_total") != std::string::npos);
+  REQUIRE(json["explanations"].Size() == 2);
+  CHECK(text(json["explanations"][0], "series") == "istio_request_total");
+  CHECK(text(json["explanations"][0], "verdict") == "kept");
+  CHECK(json["explanations"][0]["series_count"].IsNull());
+  const auto dotted = asking.ask("istio.request.total.gauge", "&source=istio");
+  CHECK(text(dotted["explanations"][0], "series") == "istio_request_total");
+  CHECK(text(dotted["explanations"][0], "type") == "gauge");
+}
+
+TEST_CASE("What cannot be asked is refused with what can") {
+  Asking asking;
+  struct Row {
+    std::string query;
+    std::string message;
+  };
+  const std::vector<Row> rows = {
+      {"", "series= is missing"},
+      {"series=", "series= is missing"},
+      {"series=%20%0A", "series= is missing"},
+      {"series=" + std::string(9'000, 'x'), "series= is longer than 8192 bytes"},
+      {"series=a%FF", "series= is not UTF-8"},
+      {"series=up&source=no", "source=\"no\" is not known; there is istio, other, internal_stats"},
+  };
+  for (const Row& row : rows) {
+    const auto answer = asking.view.json(row.query);
+    REQUIRE(!answer.has_value());
+    CHECK(answer.error().message.substr(0, row.message.size()) == row.message);
+  }
+}
+
+TEST_CASE("Near names are those that contain the text, then those spelt most like it") {
+  Survey survey;
+  for (const std::string name :
+       {"istio_requests_total", "istio_tcp_sent_bytes_total", "up", "zz"}) {
+    survey.metrics.push_back(metric(name, "", 1, 0, Verdict::Kept));
+  }
+  const auto nearest = [&](const std::string& name) { return nearest_names(name, {&survey}); };
+  CHECK(nearest("tcp_sent") == std::vector<std::string>{"istio_tcp_sent_bytes_total"});
+  CHECK(nearest("istio_reqests_total") == std::vector<std::string>{"istio_requests_total"});
+  CHECK(nearest("something_else_altogether").empty());
+  CHECK(nearest(std::string(8'000, 'x')).empty());
+}
+
+}  // namespace
+}  // namespace fedwave::relay

@@ -1,0 +1,240 @@
+#include "relay/status/health.h"
+
+#include <functional>
+
+#include "tests/unit/relay/status/fake_relay.h"
+
+namespace fedwave::relay {
+namespace {
+
+using tests::kNowMs;
+
+constexpr const char* kYaml =
+    "sinks: [{name: proxy, proxyAddress: 'p:1'}, "
+    "{name: kept, proxyAddress: 'q:1', spool: {directory: /var/spool/fedwave}}]\n"
+    "sources:\n"
+    "  internal_stats_source: {}\n"
+    "  prometheus_sources:\n"
+    "  - {name: istio, url: 'http://h/federate?match[]={a=\"b\"}', collection: {interval: 30s}}\n"
+    "  - {name: \"it's two\", url: 'http://i/metrics'}\n";
+
+struct World {
+  World() : config(support::config_of(kYaml)), figures(tests::calm_figures(config)) {
+    recent.sources.resize(figures.sources.size());
+    recent.sinks.resize(figures.sinks.size());
+  }
+  [[nodiscard]] Health assess() const {
+    return assess_health({.config = config,
+                          .figures = figures,
+                          .recent = recent,
+                          .started_ms = started_ms,
+                          .now_ms = kNowMs});
+  }
+
+  config::Config config;
+  PipelineFigures figures;
+  RecentCounts recent;
+  std::int64_t started_ms = kNowMs - 3'600'000;
+};
+
+void drop_all(SourceFigures& source, Verdict verdict) {
+  for (SinkCounts& sink : source.counts.by_sink) {
+    sink = {};
+    sink.by_verdict[static_cast<std::size_t>(verdict)] = 99;
+    sink.not_a_number = 1;
+  }
+}
+
+void fail(SourceFigures& source, const std::string& error, std::int64_t since_ms) {
+  source.last_error = error;
+  source.targets[0].last_error = error;
+  source.targets[0].failing_since_ms = since_ms;
+}
+
+struct Row {
+  std::function<void(World&)> change;
+  HealthLevel level;
+  std::string what;    // the beginning
+  std::string advice;  // a part
+  std::string source;
+  std::string sink;
+};
+
+void check_row(const Row& row) {
+  World world;
+  row.change(world);
+  const Health health = world.assess();
+  CAPTURE(row.what);
+  REQUIRE(health.problems.size() == 1);
+  const Problem& problem = health.problems[0];
+  CHECK(health.level == row.level);
+  CHECK(problem.level == row.level);
+  CHECK(problem.what.substr(0, row.what.size()) == row.what);
+  CAPTURE(problem.advice);
+  CHECK(problem.advice.find(row.advice) != std::string::npos);
+  CHECK(problem.source == row.source);
+  CHECK(problem.sink == row.sink);
+}
+
+TEST_CASE("Where all is well there is nothing to tell") {
+  CHECK(World().assess().problems.empty());
+  CHECK(World().assess().level == HealthLevel::Ok);
+}
+
+TEST_CASE("What is normal at a start, or for a moment, is no problem") {
+  World world;
+  world.started_ms = kNowMs - 20'000;
+  for (SourceFigures& source : world.figures.sources) {
+    source.last_start_ms = 0;
+    source.last_samples = 0;
+    source.counts = ScrapeCounts(2);
+    source.targets.clear();
+  }
+  for (SinkFigures& sink : world.figures.sinks) {
+    sink.spool = {};
+    sink.sender = {};
+  }
+  CHECK(world.assess().problems.empty());
+
+  World busy;
+  busy.figures.schedule_lag_ms = 2'000;
+  busy.figures.sinks[0].sender.trouble = "HTTP 503";
+  busy.figures.sinks[0].sender.trouble_since_ms = kNowMs - 2'000;
+  busy.figures.sinks[0].spool.points_waiting = 100;
+  busy.figures.sinks[0].spool.oldest_waiting_ms = kNowMs - 60'000;
+  // One of two sinks takes everything, and some of a source is dropped.
+  busy.figures.sources[0].counts.by_sink[1] = {};
+  busy.figures.sources[0].counts.by_sink[1].by_verdict[5] = 100;
+  // The relay's own figures have no page.
+  busy.figures.sources[2].last_samples = 0;
+  busy.figures.sources[2].last_start_ms = 0;
+  CHECK(busy.assess().problems.empty());
+}
+
+TEST_CASE("Trouble with a source is told with since when, why, and what to do") {
+  const std::vector<Row> rows = {
+      {[](World& w) { fail(w.figures.sources[0], "connection refused", kNowMs - 130'000); },
+       HealthLevel::Error, "source \"istio\" cannot be scraped for 2m10s: connection refused",
+       "fedwave dump --config test.yaml --source istio", "istio", ""},
+      {[](World& w) { fail(w.figures.sources[1], "HTTP 500", kNowMs - 1'000); }, HealthLevel::Error,
+       "source \"it's two\" cannot be scraped for 1s: HTTP 500", "--source 'it'\\''s two'",
+       "it's two", ""},
+      {[](World& w) {
+         w.figures.sources[0].targets.clear();
+         w.figures.sources[0].last_error = "could not resolve host";
+       },
+       HealthLevel::Error, "source \"istio\" cannot be scraped: could not resolve host", "by hand",
+       "istio", ""},
+      {[](World& w) {
+         SourceFigures& source = w.figures.sources[0];
+         source.targets.push_back(source.targets[0]);
+         source.targets[0].address = "10.0.0.1";
+         fail(source, "timeout", kNowMs - 90'000);
+       },
+       HealthLevel::Warning, "source \"istio\" at 10.0.0.1 cannot be scraped for 1m30s: timeout",
+       "by hand", "istio", ""},
+      {[](World& w) { w.figures.sources[0].last_start_ms = 0; }, HealthLevel::Error,
+       "no scrape of source \"istio\" has ended since the start 1h ago", "by hand", "istio", ""},
+      {[](World& w) { w.figures.sources[0].last_samples = 0; }, HealthLevel::Warning,
+       "the page of source \"istio\" has no samples", "match[]", "istio", ""},
+      {[](World& w) { w.figures.sources[1].last_samples = 0; }, HealthLevel::Warning,
+       "the page of source \"it's two\" has no samples", "http://i/metrics", "it's two", ""},
+      {[](World& w) { w.recent.sources[0].missed = 1; }, HealthLevel::Warning,
+       "source \"istio\" missed 1 scrape in the last ten minutes, because the one before took "
+       "longer than the interval of 30s",
+       "longer interval", "istio", ""},
+      {[](World& w) {
+         w.recent.sources[0].malformed = 2;
+         w.figures.sources[0]
+             .counts.malformed[static_cast<std::size_t>(parsers::Malformed::BadValue)] = 5;
+       },
+       HealthLevel::Warning,
+       "2 lines of source \"istio\" could not be read in the last ten minutes (since the start: 5 "
+       "bad_value)",
+       "fedwave dump", "istio", ""},
+      {[](World& w) { w.figures.schedule_lag_ms = 31'000; }, HealthLevel::Error,
+       "a scrape that is due has been waiting for 31s", "processor", "", ""},
+  };
+  for (const Row& row : rows) check_row(row);
+}
+
+TEST_CASE("A source of which everything is dropped is an error that names the reason") {
+  const std::vector<Row> rows = {
+      {[](World& w) { drop_all(w.figures.sources[0], Verdict::SourceNotInAllowList); },
+       HealthLevel::Error,
+       "nothing of source \"istio\" is sent: all its 100 samples are dropped, 99 samples because "
+       "no pattern of the source's metricAllowList matches the name",
+       "fedwave explain", "istio", ""},
+      {[](World& w) {
+         for (SourceFigures& source : w.figures.sources) {
+           source.counts.by_sink[1] = {};
+           source.counts.by_sink[1].by_verdict[static_cast<std::size_t>(Verdict::SinkDenyList)] = 9;
+         }
+       },
+       HealthLevel::Warning,
+       "sink \"kept\" gets nothing: everything is dropped, most of it because the sink's "
+       "metricDenyList matches the name",
+       "filters", "", "kept"},
+  };
+  for (const Row& row : rows) check_row(row);
+}
+
+TEST_CASE("Trouble with a sink is told with what waits and where") {
+  const auto trouble = [](SinkFigures& sink, std::int64_t since_ms) {
+    sink.sender.trouble = "HTTP 401";
+    sink.sender.trouble_since_ms = since_ms;
+    sink.spool.points_waiting = 1'234;
+    sink.spool.bytes_waiting = 3 << 20;
+    sink.spool.oldest_waiting_ms = since_ms;
+  };
+  const std::vector<Row> rows = {
+      {[&](World& w) { trouble(w.figures.sinks[0], kNowMs - 30'000); }, HealthLevel::Warning,
+       "sink \"proxy\" cannot deliver for 30s: HTTP 401",
+       "1234 points wait in memory, where there is room for 64.0 MiB", "", "proxy"},
+      {[&](World& w) { trouble(w.figures.sinks[1], kNowMs - 600'000); }, HealthLevel::Error,
+       "sink \"kept\" cannot deliver for 10m: HTTP 401",
+       "1234 points wait on disk and take 3.0 MiB of 1.0 GiB", "", "kept"},
+      {[&](World& w) {
+         w.figures.sinks[1].spool.points_waiting = 5;
+         w.figures.sinks[1].spool.oldest_waiting_ms = kNowMs - 301'000;
+       },
+       HealthLevel::Warning, "sink \"kept\" is 5m1s behind: 5 points wait", "drainRate", "",
+       "kept"},
+      {[&](World& w) {
+         w.figures.sinks[1].spool.disk_trouble = "no space left";
+         w.figures.sinks[1].spool.points_in_memory = 1;
+       },
+       HealthLevel::Error, "the spool of sink \"kept\" cannot use its directory: no space left",
+       "1 point now", "", "kept"},
+      {[&](World& w) {
+         w.recent.sinks[0].expired = 3;
+         w.figures.sinks[0].spool.points_expired_full = 8;
+       },
+       HealthLevel::Error,
+       "3 points for sink \"proxy\" were lost in the last ten minutes (since the start: 8 full)",
+       "spool.directory", "", "proxy"},
+      {[&](World& w) {
+         w.recent.sinks[1].quarantined = 1;
+         w.figures.sinks[1].sender.quarantined_by_cause["http_400"] = 4;
+       },
+       HealthLevel::Warning,
+       "the receiver of sink \"kept\" refused 1 point in the last ten minutes (since the start: 4 "
+       "http_400)",
+       "quarantine.txt of the sink's folder in /var/spool/fedwave", "", "kept"},
+  };
+  for (const Row& row : rows) check_row(row);
+}
+
+TEST_CASE("Errors come before warnings, and the level is the worst one") {
+  World world;
+  world.recent.sources[0].missed = 1;
+  fail(world.figures.sources[1], "timeout", kNowMs - 60'000);
+  const Health health = world.assess();
+  REQUIRE(health.problems.size() == 2);
+  CHECK(health.level == HealthLevel::Error);
+  CHECK(health.problems[0].source == "it's two");
+  CHECK(health.problems[1].source == "istio");
+}
+
+}  // namespace
+}  // namespace fedwave::relay

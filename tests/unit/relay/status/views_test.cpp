@@ -1,0 +1,311 @@
+#include "relay/status/status_views.h"
+#include "relay/status/survey_views.h"
+#include "tests/support/fakes.h"
+#include "tests/unit/relay/status/fake_relay.h"
+
+namespace fedwave::relay {
+namespace {
+
+using tests::FakeRelay;
+using tests::kNowMs;
+using tests::number;
+using tests::parse_json;
+using tests::text;
+
+constexpr const char* kYaml =
+    "clusterName: mesh-1\n"
+    "sinks:\n"
+    "- {name: proxy, proxyAddress: ['p:1', 'q:2'], protocol: tcp}\n"
+    "- {name: direct, server: 'https://w.example', token: s3cret, "
+    "spool: {directory: /var/spool/fedwave, bytes: 64MiB}}\n"
+    "sources:\n"
+    "  internal_stats_source: {collection: {interval: 1m}}\n"
+    "  prometheus_sources:\n"
+    "  - {name: istio, url: 'http://jo:pass@h:9090/federate?match[]=up', "
+    "collection: {interval: 10s, timeout: 5s}}\n"
+    "  - {name: secure, url: 'https://[fd00::1]/m'}\n";
+
+TEST_CASE("The status sums up what there is and what is wrong") {
+  FakeRelay relay(kYaml);
+  support::FakeClock clock;
+  History history(relay.config(), clock);
+  history.add(relay.figures());
+  relay.change_figures([](PipelineFigures& figures) {
+    figures.sinks[1].spool.points_waiting = 7;
+    figures.sources[0].last_error = figures.sources[0].targets[0].last_error = "timeout";
+    figures.sources[0].targets[0].failing_since_ms = kNowMs - 60'000;
+  });
+  const auto status = parse_json(status_json(relay, history, kNowMs));
+  CHECK(text(status, "config") == "test.yaml");
+  CHECK(text(status, "cluster") == "mesh-1");
+  CHECK(number(status, "pid") > 1);
+  CHECK(number(status, "started_ms") == static_cast<double>(kNowMs - 60'000));
+  CHECK(number(status, "now_ms") == static_cast<double>(kNowMs));
+  CHECK(status["stopping"].IsFalse());
+  CHECK(number(status, "series") == 300);
+  CHECK(number(status, "waiting") == 7);
+  CHECK(number(status["rates"], "interval_s") == 60);
+  // 100 samples of each in their first minute, of the quick one in ten seconds.
+  CHECK(number(status["rates"], "read") == doctest::Approx(10 + 2 * 100.0 / 60).epsilon(0.001));
+  CHECK(number(status["rates"], "delivered") == doctest::Approx(200.0 / 60).epsilon(0.001));
+  CHECK(text(status["health"], "level") == "error");
+  const auto& problem = status["health"]["problems"][0];
+  CHECK(text(problem, "source") == "istio");
+  CHECK(problem["sink"].IsNull());
+  CHECK(text(problem, "what").find("1m: timeout") != std::string::npos);
+}
+
+TEST_CASE("The history has a row for every source and sink, and null for what was not yet") {
+  FakeRelay relay(kYaml);
+  support::FakeClock clock;
+  History history(relay.config(), clock);
+  relay.change_figures([](PipelineFigures& figures) { figures.sources[1].last_start_ms = 0; });
+  history.add(relay.figures());
+  clock.now_ms += 5'000;
+  history.add(relay.figures());
+  const auto json = parse_json(history_json(relay.config(), history));
+  CHECK(number(json, "interval_ms") == 5'000);
+  CHECK(json["at_ms"].Size() == 2);
+  REQUIRE(json["sources"].Size() == 3);
+  REQUIRE(json["sinks"].Size() == 2);
+  CHECK(text(json["sources"][2], "name") == "internal_stats");
+  CHECK(json["sources"][0]["up"][0].GetInt() == 1);
+  CHECK(json["sources"][0]["scrape_ms"][1].GetInt() == 20);
+  CHECK(json["sources"][1]["up"][0].IsNull());
+  CHECK(json["sources"][1]["scrape_ms"][0].IsNull());
+  CHECK(json["sources"][0]["read_per_s"].Size() == 2);
+  for (const char* key : {"in_per_s", "out_per_s", "waiting"}) {
+    CHECK(json["sinks"][1][key].Size() == 2);
+  }
+}
+
+TEST_CASE("A source is shown with its counts by reason, its sinks and its targets") {
+  FakeRelay relay(kYaml);
+  relay.change_figures([](PipelineFigures& figures) {
+    SourceFigures& source = figures.sources[0];
+    source.failures_by_code["timeout"] = 3;
+    source.counts.malformed[static_cast<std::size_t>(parsers::Malformed::BadValue)] = 2;
+    source.counts.repaired[0] = 10;
+    source.counts.by_sink[1].by_verdict[static_cast<std::size_t>(Verdict::SinkDenyList)] = 4;
+    source.counts.by_sink[1].by_verdict[static_cast<std::size_t>(Verdict::EmptyName)] = 5;
+    source.counts.by_sink[1].not_a_number = 6;
+    source.targets[0].address = "10.0.0.1";
+  });
+  const auto json = parse_json(sources_json(relay.config(), relay.figures(), kNowMs));
+  REQUIRE(json["sources"].Size() == 3);
+  const auto& source = json["sources"][0];
+  CHECK(text(source, "url") == "http://h:9090/federate?match[]=up");
+  CHECK(number(source, "interval_ms") == 10'000);
+  CHECK(number(source, "timeout_ms") == 5'000);
+  CHECK(source["up"].IsTrue());
+  CHECK(number(source["failures_by"], "timeout") == 3);
+  CHECK(number(source["malformed_by"], "bad_value") == 2);
+  CHECK(number(source["repaired_by"], "tags_over_limit") == 10);
+  const auto& sink = source["sinks"][1];
+  CHECK(text(sink, "name") == "direct");
+  CHECK(number(sink, "filtered") == 4);
+  CHECK(number(sink["filtered_by"], "sink_deny_list") == 4);
+  CHECK(sink["filtered_by"].MemberCount() == 1);
+  CHECK(number(sink, "rejected") == 11);
+  CHECK(number(sink["rejected_by"], "empty_name") == 5);
+  CHECK(number(sink["rejected_by"], "not_a_number") == 6);
+  CHECK(text(source["targets"][0], "address") == "10.0.0.1");
+  CHECK(source["targets"][0]["up"].IsTrue());
+  CHECK(text(json["sources"][2], "name") == "internal_stats");
+  CHECK(text(json["sources"][2], "url").empty());
+}
+
+TEST_CASE("A sink is shown with its kind, where it sends, and what waits") {
+  FakeRelay relay(kYaml);
+  relay.change_figures([](PipelineFigures& figures) {
+    figures.sinks[1].spool.points_expired_old = 9;
+    figures.sinks[1].sender.retries_by_cause["http_503"] = 2;
+  });
+  Rates rates;
+  rates.sinks = {{.in = 1.5, .out = 1.25}, {}};
+  const std::string all = sinks_json(relay.config(), relay.figures(), rates, kNowMs);
+  CHECK(all.find("s3cret") == std::string::npos);
+  const auto json = parse_json(all);
+  const auto& proxy = json["sinks"][0];
+  CHECK(text(proxy, "kind") == "proxy tcp");
+  REQUIRE(proxy["endpoints"].Size() == 2);
+  CHECK(proxy["endpoints"][1].GetString() == std::string("q:2"));
+  CHECK(number(proxy, "in_per_s") == 1.5);
+  CHECK(number(proxy, "out_per_s") == 1.25);
+  CHECK(text(proxy, "spool_directory").empty());
+  CHECK(number(proxy, "spool_bytes_max") == 64 << 20);
+  const auto& direct = json["sinks"][1];
+  CHECK(text(direct, "kind") == "direct");
+  CHECK(direct["endpoints"][0].GetString() == std::string("https://w.example/report"));
+  CHECK(text(direct, "spool_directory") == "/var/spool/fedwave");
+  CHECK(number(direct, "spool_bytes_max") == 64 << 20);
+  CHECK(number(direct, "expired") == 9);
+  CHECK(number(direct["expired_by"], "old") == 9);
+  CHECK(number(direct["expired_by"], "at_end") == 0);
+  CHECK(number(direct["retries_by"], "http_503") == 2);
+}
+
+TEST_CASE("Targets look as those of Prometheus do") {
+  FakeRelay relay(kYaml);
+  relay.change_figures([](PipelineFigures& figures) {
+    TargetFigures& target = figures.sources[0].targets[0];
+    target.address = "10.0.0.1";
+    target.last_start_ms = kNowMs + 7;
+    target.last_duration_ms = 1'500;
+    target.last_error = "timeout";
+    figures.sources[1].targets[0] = {};
+  });
+  const auto json = parse_json(targets_json(relay.config(), relay.figures()));
+  CHECK(text(json, "status") == "success");
+  const auto& targets = json["data"]["activeTargets"];
+  REQUIRE(targets.Size() == 2);
+  CHECK(text(targets[0], "scrapePool") == "istio");
+  CHECK(text(targets[0]["labels"], "job") == "istio");
+  CHECK(text(targets[0]["labels"], "instance") == "10.0.0.1:9090");
+  CHECK(text(targets[0], "scrapeUrl") == "http://h:9090/federate?match[]=up");
+  CHECK(text(targets[0], "health") == "down");
+  CHECK(text(targets[0], "lastError") == "timeout");
+  CHECK(text(targets[0], "lastScrape") == "2026-01-01T00:00:00.007Z");
+  CHECK(number(targets[0], "lastScrapeDuration") == 1.5);
+  CHECK(text(targets[0], "scrapeInterval") == "10s");
+  CHECK(text(targets[0], "scrapeTimeout") == "5s");
+  CHECK(text(targets[1]["labels"], "instance") == "[fd00::1]:443");
+  CHECK(text(targets[1], "health") == "unknown");
+  CHECK(text(targets[1], "lastScrape") == "0001-01-01T00:00:00Z");
+  CHECK(json["data"]["droppedTargets"].Empty());
+}
+
+// ---- the survey
+
+SurveyedMetric metric(const std::string& name, std::uint64_t kept, std::uint64_t denied) {
+  SurveyedMetric metric;
+  metric.name = name;
+  metric.sinks.resize(2);
+  metric.sinks[0].sent_as = kept > 0 ? name + ".value" : "";
+  metric.sinks[0].series[static_cast<std::size_t>(Verdict::Kept)] = kept;
+  metric.sinks[0].series[static_cast<std::size_t>(Verdict::SourceTagDenyList)] = denied;
+  metric.sinks[1].series[static_cast<std::size_t>(Verdict::SinkDenyList)] = kept + denied;
+  metric.examples[static_cast<std::size_t>(Verdict::Kept)] = name + "{kept=\"1\"}";
+  metric.examples[static_cast<std::size_t>(Verdict::SourceTagDenyList)] = name + "{kept=\"0\"}";
+  return metric;
+}
+
+struct SurveyedRelay : FakeRelay {
+  SurveyedRelay() : FakeRelay(kYaml) {
+    const auto survey = std::make_shared<Survey>();
+    survey->at_ms = kNowMs - 1'000;
+    survey->series = 116;
+    survey->metrics = {metric("a_small", 1, 0), metric("b_large", 50, 10), metric("c_gone", 0, 50),
+                       metric("d_five", 5, 0)};
+    survey->tags = {{{"app", 40, 3}, {"pod", 30, 30}, {"zone", 56, 2}}, {}};
+    surveys[0] = survey;
+  }
+};
+
+std::string names_of(const rapidjson::Value& rows, const char* key) {
+  std::string names;
+  for (const auto& row : rows.GetArray()) names += text(row, key) + " ";
+  return names;
+}
+
+TEST_CASE("Metrics are sorted, filtered and paged as asked") {
+  const SurveyedRelay relay;
+  struct Row {
+    std::string query;
+    std::string names;
+    int total;
+  };
+  const std::vector<Row> rows = {
+      {"", "b_large d_five a_small c_gone ", 4},
+      {"source=istio&sink=proxy&sort=points", "b_large d_five a_small c_gone ", 4},
+      {"sort=series", "b_large c_gone d_five a_small ", 4},
+      {"sort=name", "a_small b_large c_gone d_five ", 4},
+      {"show=kept", "b_large d_five a_small ", 3},
+      {"show=dropped", "b_large c_gone ", 2},
+      {"q=LARGE", "b_large ", 1},
+      {"q=five.val", "d_five ", 1},
+      {"q=nothing", "", 0},
+      {"limit=2", "b_large d_five ", 4},
+      {"limit=2&offset=3", "c_gone ", 4},
+      {"offset=100", "", 4},
+      {"sink=direct", "b_large c_gone d_five a_small ", 4},
+      {"source=secure", "", 0},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.query);
+    const auto answer = series_json(relay, row.query);
+    REQUIRE(answer.has_value());
+    const auto json = parse_json(*answer);
+    CHECK(names_of(json["metrics"], "name") == row.names);
+    CHECK(number(json, "total") == row.total);
+  }
+}
+
+TEST_CASE("A metric is shown with what it costs, what is dropped and why") {
+  const SurveyedRelay relay;
+  const auto json = parse_json(*series_json(relay, "limit=1"));
+  CHECK(text(json, "source") == "istio");
+  CHECK(text(json, "sink") == "proxy");
+  CHECK(number(json, "surveyed_ms") == static_cast<double>(kNowMs - 1'000));
+  CHECK(number(json, "interval_ms") == 10'000);
+  CHECK(number(json, "series") == 116);
+  CHECK(number(json, "kept") == 56);
+  CHECK(number(json, "dropped") == 60);
+  CHECK(number(json, "points_per_s") == doctest::Approx(5.6));
+  const auto& row = json["metrics"][0];
+  CHECK(text(row, "sent_as") == "b_large.value");
+  CHECK(number(row, "series") == 60);
+  CHECK(number(row, "kept") == 50);
+  CHECK(number(row, "dropped") == 10);
+  CHECK(number(row, "points_per_s") == doctest::Approx(5));
+  CHECK(number(row["dropped_by"], "source_tag_deny_list") == 10);
+  CHECK(row["dropped_by"].MemberCount() == 1);
+  CHECK(text(row, "example") == "b_large{kept=\"1\"}");
+  CHECK(text(row, "dropped_example") == "b_large{kept=\"0\"}");
+  const auto none = parse_json(*series_json(relay, "source=secure"));
+  CHECK(number(none, "surveyed_ms") == 0);
+  CHECK(number(none, "series") == 0);
+}
+
+TEST_CASE("Tags are sorted by what they cost") {
+  const SurveyedRelay relay;
+  CHECK(names_of(parse_json(*tags_json(relay, ""))["tags"], "key") == "zone app pod ");
+  CHECK(names_of(parse_json(*tags_json(relay, "sort=values"))["tags"], "key") == "pod app zone ");
+  CHECK(names_of(parse_json(*tags_json(relay, "sort=name&q=o"))["tags"], "key") == "pod zone ");
+  const auto json = parse_json(*tags_json(relay, "q=zone"));
+  CHECK(number(json, "total") == 1);
+  CHECK(number(json["tags"][0], "series") == 56);
+  CHECK(number(json["tags"][0], "values") == 2);
+  CHECK(number(json["tags"][0], "points_per_s") == doctest::Approx(5.6));
+}
+
+TEST_CASE("A parameter that is no good is refused with what would be good") {
+  const SurveyedRelay relay;
+  struct Row {
+    std::string query;
+    std::string message;
+  };
+  const std::vector<Row> rows = {
+      {"limit=abc", "limit=\"abc\" is not a whole number from 1 to 1000"},
+      {"limit=0", "limit=\"0\" is not"},
+      {"limit=1001", "limit=\"1001\" is not"},
+      {"limit=-1", "limit=\"-1\" is not"},
+      {"limit=5x", "limit=\"5x\" is not"},
+      {"limit=", "limit=\"\" is not"},
+      {"offset=99999999999999999999", "offset=\"99999999999999999999\" is not"},
+      {"source=no", "source=\"no\" is not known; there is istio, secure, internal_stats"},
+      {"sink=no", "sink=\"no\" is not known; there is proxy, direct"},
+      {"sort=size", "sort=\"size\" is not known; there is points, series, name"},
+      {"show=some", "show=\"some\" is not known; there is all, kept, dropped"},
+  };
+  for (const Row& row : rows) {
+    const auto answer = series_json(relay, row.query);
+    REQUIRE(!answer.has_value());
+    CHECK(answer.error().code == base::ErrorCode::InvalidArgument);
+    CHECK(answer.error().message.substr(0, row.message.size()) == row.message);
+  }
+  CHECK(!tags_json(relay, "sort=points").has_value());
+}
+
+}  // namespace
+}  // namespace fedwave::relay
