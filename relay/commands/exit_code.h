@@ -11,6 +11,7 @@ enum ExitCode : int {
   // With --strict, and from the demo: some lines were malformed, or some points not taken. From
   // `spool cat` and `verify`: something is damaged.
   kExitMalformed = 3,
+  kExitDifferent = 4,  // from `diff`: the configurations make different points of the page
 };
 
 }  // namespace fedwave::relay

@@ -1,6 +1,7 @@
 #include "relay/commands/readable.h"
 
 #include <array>
+#include <cmath>
 #include <cstdio>
 
 #include "relay/base/clock.h"
@@ -32,6 +33,20 @@ std::string bytes_text(std::uint64_t bytes) {
 
 std::string counted(std::uint64_t count, const std::string& noun) {
   return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+std::string grouped(std::uint64_t count) {
+  std::string text = std::to_string(count);
+  for (std::size_t end = text.size(); end > 3;) text.insert(end -= 3, ",");
+  return text;
+}
+
+std::string rate_text(double per_second) {
+  // What would be shown as 100.0 needs no decimals.
+  if (per_second >= 99.95) return grouped(static_cast<std::uint64_t>(std::llround(per_second)));
+  char text[32];
+  std::snprintf(text, sizeof text, per_second >= 0.995 ? "%.1f" : "%.2f", per_second);
+  return text;
 }
 
 }  // namespace fedwave::relay

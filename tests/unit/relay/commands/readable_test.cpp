@@ -56,6 +56,28 @@ TEST_CASE("one is singular, everything else is not") {
   CHECK(counted(2, "block") == "2 blocks");
 }
 
+TEST_CASE("thousands are set apart") {
+  CHECK(grouped(0) == "0");
+  CHECK(grouped(999) == "999");
+  CHECK(grouped(1'000) == "1,000");
+  CHECK(grouped(12'345'678) == "12,345,678");
+  CHECK(grouped(UINT64_MAX) == "18,446,744,073,709,551,615");
+}
+
+TEST_CASE("a rate has as many decimals as matter") {
+  struct Row {
+    double per_second;
+    std::string text;
+  };
+  const std::vector<Row> rows = {{0, "0.00"},    {1.0 / 60, "0.02"},  {0.994, "0.99"},
+                                 {0.996, "1.0"}, {15.31, "15.3"},     {99.94, "99.9"},
+                                 {99.96, "100"}, {1'666.67, "1,667"}, {1'234'567, "1,234,567"}};
+  for (const Row& row : rows) {
+    CAPTURE(row.per_second);
+    CHECK(rate_text(row.per_second) == row.text);
+  }
+}
+
 TEST_CASE("a table's columns are as wide as their widest cell, counted in characters") {
   TextTable table({{"NAME"}, {"COUNT", TextTable::Align::Right}, {"NOTE"}});
   table.add({"zürich", "7", ""});

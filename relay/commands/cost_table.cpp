@@ -1,0 +1,252 @@
+#include "relay/commands/cost_table.h"
+
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numeric>
+#include <tuple>
+
+#include "relay/base/text.h"
+#include "relay/commands/readable.h"
+#include "relay/commands/text_table.h"
+
+namespace fedwave::relay {
+namespace {
+
+using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
+using Align = TextTable::Align;
+using Sort = TopOptions::Sort;
+
+constexpr double kSecondsADay = 86'400;
+constexpr double kDaysAMonth = 30;
+
+std::string percent_text(double part, double whole) {
+  if (whole <= 0) return "0%";
+  char text[16];
+  const double percent = 100 * part / whole;
+  std::snprintf(text, sizeof text, percent > 0 && percent < 9.95 ? "%.1f%%" : "%.0f%%", percent);
+  return text;
+}
+
+// 1,234,000 is more than anybody wants to know of a day's points.
+std::string many_text(double count) {
+  char text[32];
+  if (count >= 999.5e9) {
+    std::snprintf(text, sizeof text, "%.1f trillion", count / 1e12);
+  } else if (count >= 999.5e6) {
+    std::snprintf(text, sizeof text, "%.1f billion", count / 1e9);
+  } else if (count >= 999.5e3) {
+    std::snprintf(text, sizeof text, "%.1f million", count / 1e6);
+  } else {
+    return grouped(static_cast<std::uint64_t>(std::llround(count)));
+  }
+  return text;
+}
+
+template <class Row>
+std::size_t shown_of(const std::vector<Row>& all, std::size_t rows) {
+  return rows == 0 ? all.size() : std::min(rows, all.size());
+}
+
+template <class Row>
+void tell_rest(std::ostream& out, const std::vector<Row>& all, std::size_t rows,
+               const std::string& noun) {
+  const std::size_t rest = all.size() - shown_of(all, rows);
+  if (rest == 0) return;
+  out << "and " << grouped(rest) << " more " << noun << (rest == 1 ? "" : "s")
+      << " (--rows 0 shows all)\n";
+}
+
+void put(JsonWriter& writer, const char* key, const std::string& text) {
+  const std::string shown = base::printable(text);
+  writer.Key(key);
+  writer.String(shown.data(), static_cast<rapidjson::SizeType>(shown.size()));
+}
+
+void put(JsonWriter& writer, const char* key, std::uint64_t number) {
+  writer.Key(key);
+  writer.Uint64(number);
+}
+
+void put(JsonWriter& writer, const char* key, double number) {
+  writer.Key(key);
+  writer.Double(number);
+}
+
+void write_row(JsonWriter& writer, const MetricCost& cost) {
+  writer.StartObject();
+  put(writer, "metric", cost.name);
+  put(writer, "sent_as", cost.kept > 0 ? cost.sent_as : "");
+  put(writer, "series", cost.kept + cost.dropped);
+  put(writer, "kept", cost.kept);
+  put(writer, "dropped", cost.dropped);
+  put(writer, "points_per_s", cost.points_per_s);
+  writer.EndObject();
+}
+
+void write_row(JsonWriter& writer, const TagCost& cost) {
+  writer.StartObject();
+  put(writer, "key", cost.key);
+  put(writer, "values", cost.values);
+  put(writer, "series", cost.series);
+  put(writer, "points_per_s", cost.points_per_s);
+  writer.EndObject();
+}
+
+}  // namespace
+
+void CostTable::add(const Survey& survey, double points_per_s) {
+  for (const SurveyedMetric& metric : survey.metrics) {
+    const SurveyedMetric::AtSink& sink = metric.sinks.front();
+    MetricCost& cost = metrics_[{metric.name, sink.sent_as}];
+    const std::uint64_t kept = sink.series[static_cast<std::size_t>(Verdict::Kept)];
+    cost.name = metric.name;
+    cost.sent_as = sink.sent_as;
+    cost.kept += kept;
+    cost.dropped +=
+        std::accumulate(sink.series.begin(), sink.series.end(), std::uint64_t{0}) - kept;
+    cost.points_per_s += static_cast<double>(kept) * points_per_s;
+  }
+  for (const SurveyedTag& tag : survey.tags.front()) {
+    TagCost& cost = tags_[tag.key];
+    cost.key = tag.key;
+    cost.series += tag.series;
+    cost.values = std::max(cost.values, tag.values);
+    cost.points_per_s += static_cast<double>(tag.series) * points_per_s;
+  }
+}
+
+void CostTable::add_repeats(std::uint64_t written, std::uint64_t repeated) {
+  written_ += written;
+  repeated_ += repeated;
+}
+
+std::vector<MetricCost> CostTable::metrics(Sort sort) const {
+  std::vector<MetricCost> sorted;
+  for (const auto& [names, cost] : metrics_) sorted.push_back(cost);
+  const auto series = [](const MetricCost& cost) { return cost.kept + cost.dropped; };
+  if (sort == Sort::Name) return sorted;
+  std::stable_sort(sorted.begin(), sorted.end(), [&](const MetricCost& a, const MetricCost& b) {
+    return sort == Sort::Series
+               ? series(a) > series(b)
+               : std::tuple(a.points_per_s, series(a)) > std::tuple(b.points_per_s, series(b));
+  });
+  return sorted;
+}
+
+std::vector<TagCost> CostTable::tags(Sort sort) const {
+  std::vector<TagCost> sorted;
+  for (const auto& [key, cost] : tags_) sorted.push_back(cost);
+  if (sort == Sort::Name) return sorted;
+  // All series have the same few tags: what tells them apart is what multiplies them.
+  std::stable_sort(sorted.begin(), sorted.end(), [&](const TagCost& a, const TagCost& b) {
+    return sort == Sort::Series ? a.series > b.series : a.values > b.values;
+  });
+  return sorted;
+}
+
+MetricCost CostTable::total() const {
+  MetricCost total;
+  for (const auto& [names, cost] : metrics_) {
+    total.kept += cost.kept;
+    total.dropped += cost.dropped;
+    total.points_per_s += cost.points_per_s;
+  }
+  return total;
+}
+
+void CostTable::write_metrics(std::ostream& out, const std::vector<MetricCost>& metrics,
+                              std::size_t rows) const {
+  const double all_points_per_s = total().points_per_s;
+  TextTable table({{"METRIC"},
+                   {"IN WAVEFRONT"},
+                   {"SERIES", Align::Right},
+                   {"KEPT", Align::Right},
+                   {"DROPPED", Align::Right},
+                   {"POINTS/S", Align::Right},
+                   {"SHARE", Align::Right}});
+  for (std::size_t i = 0; i < shown_of(metrics, rows); ++i) {
+    const MetricCost& cost = metrics[i];
+    table.add({base::printable(cost.name), cost.kept > 0 ? cost.sent_as : "-",
+               grouped(cost.kept + cost.dropped), grouped(cost.kept), grouped(cost.dropped),
+               rate_text(cost.points_per_s), percent_text(cost.points_per_s, all_points_per_s)});
+  }
+  table.print(out);
+  tell_rest(out, metrics, rows, "metric");
+}
+
+void CostTable::write_tags(std::ostream& out, const std::vector<TagCost>& tags,
+                           std::size_t rows) const {
+  TextTable table(
+      {{"TAG"}, {"VALUES", Align::Right}, {"SERIES", Align::Right}, {"POINTS/S", Align::Right}});
+  for (std::size_t i = 0; i < shown_of(tags, rows); ++i) {
+    table.add({tags[i].key, grouped(tags[i].values), grouped(tags[i].series),
+               rate_text(tags[i].points_per_s)});
+  }
+  table.print(out);
+  tell_rest(out, tags, rows, "tag");
+}
+
+void CostTable::write_summary(std::ostream& out) const {
+  const MetricCost all = total();
+  const std::uint64_t series = all.kept + all.dropped;
+  out << grouped(all.kept) << " of " << grouped(series) << " series kept ("
+      << percent_text(static_cast<double>(all.kept), static_cast<double>(series))
+      << "): " << rate_text(all.points_per_s) << " points/s, "
+      << many_text(all.points_per_s * kSecondsADay) << " a day, "
+      << many_text(all.points_per_s * kSecondsADay * kDaysAMonth) << " a month\n";
+  if (repeated_ > 0) {
+    out << percent_text(static_cast<double>(repeated_), static_cast<double>(written_ + repeated_))
+        << " of the kept samples came again with the same time and are sent once: taken off "
+           "every metric's points alike\n";
+  }
+}
+
+void CostTable::write_text(std::ostream& out, Sort sort, std::size_t rows, bool has_colour) const {
+  const std::string bold = has_colour ? "\x1b[1m" : "";
+  const std::string plain = has_colour ? "\x1b[0m" : "";
+  const std::vector<MetricCost> all_metrics = metrics(sort);
+  const std::vector<TagCost> all_tags = tags(sort);
+  if (!all_metrics.empty()) {
+    write_metrics(out, all_metrics, rows);
+    out << '\n';
+  }
+  if (!all_tags.empty()) {
+    write_tags(out, all_tags, rows);
+    out << '\n';
+  }
+  out << bold;
+  write_summary(out);
+  out << plain;
+}
+
+void CostTable::write_json(std::ostream& out, Sort sort, std::size_t rows) const {
+  const std::vector<MetricCost> all_metrics = metrics(sort);
+  const std::vector<TagCost> all_tags = tags(sort);
+  const MetricCost all = total();
+  rapidjson::StringBuffer buffer;
+  JsonWriter writer(buffer);
+  writer.StartObject();
+  put(writer, "series", all.kept + all.dropped);
+  put(writer, "kept", all.kept);
+  put(writer, "dropped", all.dropped);
+  put(writer, "points_per_s", all.points_per_s);
+  put(writer, "samples_written", written_);
+  put(writer, "samples_repeated", repeated_);
+  writer.Key("metrics");
+  writer.StartArray();
+  for (std::size_t i = 0; i < shown_of(all_metrics, rows); ++i) write_row(writer, all_metrics[i]);
+  writer.EndArray();
+  writer.Key("tags");
+  writer.StartArray();
+  for (std::size_t i = 0; i < shown_of(all_tags, rows); ++i) write_row(writer, all_tags[i]);
+  writer.EndArray();
+  writer.EndObject();
+  buffer.Put('\n');
+  out.write(buffer.GetString(), static_cast<std::streamsize>(buffer.GetSize()));
+}
+
+}  // namespace fedwave::relay

@@ -1,0 +1,163 @@
+"""`fedwave top`: what metrics and tags cost, from files, from sources, on a terminal."""
+import json
+import os
+import pty
+import signal
+import subprocess
+import time
+import unittest
+
+from support import fedwave
+from support.case import FedwaveCase
+from support.processes import wait_until
+from support.web import in_turn, page, status
+
+OK, USAGE, UNREADABLE = 0, 1, 2
+
+CONFIG = """\
+sinks: [{proxyAddress: 'proxy:2878', prefix: mesh}]
+sources:
+  prometheus_sources:
+  - name: istio
+    url: 'http://prometheus:9090/federate'
+    collection: {interval: 10s}
+    filters:
+      metricAllowList: ['requests.*', 'tcp.*']
+      metricTagDenyList: {code: ['5*']}
+"""
+
+
+def page_at(time_ms, changed=True):
+    """Six series; without `changed` those of requests_total stay as they were a minute before."""
+    other_ms = time_ms if changed else time_ms - 60_000
+    return (f'requests_total{{code="200",pod="a"}} 1 {other_ms}\n'
+            f'requests_total{{code="201",pod="a"}} 1 {other_ms}\n'
+            f'requests_total{{code="202",pod="b"}} 1 {other_ms}\n'
+            f'requests_total{{code="500",pod="b"}} 1 {other_ms}\n'
+            f'tcp_sent_total{{pod="c"}} 1 {time_ms}\n'
+            f'up 1 {time_ms}\n')
+
+
+class TopCase(FedwaveCase):
+    def setUp(self):
+        super().setUp()
+        now_ms = int(time.time()) * 1000
+        self.page = page_at(now_ms - 60_000)
+        self.next_page = page_at(now_ms, changed=False)
+
+    def top(self, *options, code=OK, inputs=None):
+        files = self.inputs(inputs or [self.page])
+        done = fedwave.run("top", "--config", self.write("mesh.yaml", CONFIG), *files, *options)
+        self.assertEqual(done.returncode, code, done.stderr)
+        self.assertNotIn("\x1b", done.stdout)
+        return done.stdout
+
+    def inputs(self, pages):
+        return [option for number, text in enumerate(pages)
+                for option in ("--input", self.write(f"page-{number}.prom", text))]
+
+    def rows(self, *options, inputs=None):
+        return json.loads(self.top("--format", "json", *options, inputs=inputs))
+
+
+class TableTest(TopCase):
+    def test_metrics_tags_and_the_sum(self):
+        self.assertEqual(self.top().splitlines(), [
+            "METRIC          IN WAVEFRONT               SERIES  KEPT  DROPPED  POINTS/S  SHARE",
+            "requests_total  mesh.requests.total.value       4     3        1      0.30    75%",
+            "tcp_sent_total  mesh.tcp.sent.total.value       1     1        0      0.10    25%",
+            "up              -                               1     0        1      0.00     0%",
+            "",
+            "TAG      VALUES  SERIES  POINTS/S",
+            "code          3       3      0.30",
+            "pod           3       4      0.40",
+            "cluster       1       4      0.40",
+            "",
+            "4 of 6 series kept (67%): 0.40 points/s, 34,560 a day, 1.0 million a month"])
+
+    def test_json_says_the_same(self):
+        told = self.rows()
+        self.assertEqual((told["series"], told["kept"], told["dropped"]), (6, 4, 2))
+        self.assertAlmostEqual(told["points_per_s"], 0.4)
+        self.assertEqual([(each["metric"], each["kept"], each["dropped"])
+                          for each in told["metrics"]],
+                         [("requests_total", 3, 1), ("tcp_sent_total", 1, 0), ("up", 0, 1)])
+        self.assertEqual(told["tags"][0]["key"], "code")
+
+    def test_rows_are_limited_and_the_rest_is_told(self):
+        out = self.top("--rows", "1")
+        self.assertIn("and 2 more metrics (--rows 0 shows all)", out)
+        self.assertIn("and 2 more tags", out)
+        self.assertEqual(len(self.rows("--rows", "1")["metrics"]), 1)
+        self.assertEqual(len(self.rows("--rows", "0")["metrics"]), 3)
+
+    def test_sorting(self):
+        def names(*options, inputs=None):
+            return [each["metric"] for each in self.rows(*options, inputs=inputs)["metrics"]]
+        text = 'up{x="1"} 1\nup{x="2"} 1\ntcp_b 1\ntcp_a 1\ntcp_a{x="1"} 1\ntcp_a{x="2"} 1\n'
+        self.assertEqual(names(inputs=[text]), ["tcp_a", "tcp_b", "up"])
+        self.assertEqual(names("--sort", "series", inputs=[text]), ["tcp_a", "up", "tcp_b"])
+        self.assertEqual(names("--sort", "name", inputs=[text]), ["tcp_a", "tcp_b", "up"])
+
+    def test_a_repeated_sample_costs_nothing_once_two_scrapes_show_it(self):
+        told = self.rows(inputs=[self.page, self.next_page])
+        self.assertEqual((told["samples_written"], told["samples_repeated"]), (1, 3))
+        self.assertAlmostEqual(told["points_per_s"], 0.1)
+        out = self.top(inputs=[self.page, self.next_page])
+        self.assertIn("75% of the kept samples came again with the same time", out)
+
+    def test_the_interval_is_the_sources_or_the_given_one(self):
+        self.assertAlmostEqual(self.rows("--interval", "1s")["points_per_s"], 4)
+
+    def test_without_a_configuration_everything_is_kept(self):
+        done = fedwave.run("top", *self.inputs([self.page]), "--format", "json")
+        told = json.loads(done.stdout)
+        self.assertEqual((done.returncode, told["kept"], told["dropped"]), (OK, 6, 0))
+
+    def test_what_cannot_be_done_is_told(self):
+        done = fedwave.run("top")
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("--config FILE", done.stderr)
+        done = fedwave.run("top", "--url", "http://127.0.0.1:1/metrics", "--watch")
+        self.assertEqual(done.returncode, USAGE)
+        self.assertIn("terminal", done.stderr)
+        self.top("--watch", code=USAGE)
+        self.top("--input", os.path.join(self.folder, "none.prom"), code=UNREADABLE)
+
+
+class LiveTest(TopCase):
+    def test_a_source_is_scraped(self):
+        server = self.web_server({"/metrics": page(self.page)})
+        done = fedwave.run("top", "--url", server.url("/metrics"), "--format", "json")
+        self.assertEqual(done.returncode, OK, done.stderr)
+        self.assertEqual(json.loads(done.stdout)["kept"], 6)
+        server.stop()
+        done = fedwave.run("top", "--url", server.url("/metrics"))
+        self.assertEqual(done.returncode, UNREADABLE)
+
+    def test_on_a_terminal_it_is_drawn_again_and_again_until_it_is_interrupted(self):
+        server = self.web_server({"/metrics": in_turn(page(self.page), page(self.next_page),
+                                                      status(503))})
+        ours, theirs = pty.openpty()
+        self.addCleanup(os.close, ours)
+        process = subprocess.Popen([fedwave.FEDWAVE, "top", "--url", server.url("/metrics"),
+                                    "--watch", "--interval", "100ms"],
+                                   stdin=theirs, stdout=theirs, stderr=theirs)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        os.close(theirs)
+        shown = b""
+
+        def shows(text):
+            nonlocal shown
+            shown += os.read(ours, 65536)
+            return text in shown
+        wait_until(lambda: shows(b"of the kept samples came again"), lambda: shown, 20)
+        self.assertGreaterEqual(shown.count(b"\x1b[H\x1b[J"), 2)
+        wait_until(lambda: shows(b"HTTP status 503"), lambda: shown, 20)
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(process.wait(timeout=20), -signal.SIGINT)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,109 @@
+#include "relay/commands/top.h"
+
+#include <doctest/doctest.h>
+#include <rapidjson/document.h>
+
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "relay/commands/cost_table.h"
+
+using namespace fedwave::relay;
+using Sort = TopOptions::Sort;
+
+namespace {
+
+SurveyedMetric metric_of(const std::string& name, std::uint64_t kept, std::uint64_t dropped) {
+  SurveyedMetric metric;
+  metric.name = name;
+  SurveyedMetric::AtSink& sink = metric.sinks.emplace_back();
+  sink.sent_as = kept > 0 ? "w." + name : "";
+  sink.series[static_cast<std::size_t>(Verdict::Kept)] = kept;
+  sink.series[static_cast<std::size_t>(Verdict::SourceDenyList)] = dropped;
+  return metric;
+}
+
+Survey survey_of(std::vector<SurveyedMetric> metrics, std::vector<SurveyedTag> tags) {
+  Survey survey;
+  survey.metrics = std::move(metrics);
+  survey.tags.push_back(std::move(tags));
+  return survey;
+}
+
+std::string text_of(const CostTable& table, Sort sort = Sort::Points, std::size_t rows = 0) {
+  std::ostringstream out;
+  table.write_text(out, sort, rows, false);
+  return out.str();
+}
+
+rapidjson::Document json_of(const CostTable& table, Sort sort = Sort::Points,
+                            std::size_t rows = 0) {
+  std::ostringstream out;
+  table.write_json(out, sort, rows);
+  rapidjson::Document document;
+  document.Parse(out.str().c_str());
+  REQUIRE_FALSE(document.HasParseError());
+  return document;
+}
+
+std::vector<std::string> names_of(const rapidjson::Document& document, const char* list,
+                                  const char* key) {
+  std::vector<std::string> names;
+  for (const auto& row : document[list].GetArray()) names.emplace_back(row[key].GetString());
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("What costs most comes first, and what is dropped costs nothing") {
+  CostTable table;
+  table.add(survey_of({metric_of("a", 1, 9), metric_of("b", 2, 0), metric_of("c", 0, 30)}, {}),
+            0.5);
+  using Names = std::vector<std::string>;
+  CHECK(names_of(json_of(table), "metrics", "metric") == Names{"b", "a", "c"});
+  CHECK(names_of(json_of(table, Sort::Series), "metrics", "metric") == Names{"c", "a", "b"});
+  CHECK(names_of(json_of(table, Sort::Name), "metrics", "metric") == Names{"a", "b", "c"});
+  CHECK(names_of(json_of(table, Sort::Points, 1), "metrics", "metric") == Names{"b"});
+  CHECK(json_of(table)["points_per_s"].GetDouble() == doctest::Approx(1.5));
+  CHECK(names_of(json_of(table), "metrics", "sent_as") == Names{"w.b", "w.a", ""});
+}
+
+TEST_CASE("Sources are added up, each at its own rate") {
+  CostTable table;
+  table.add(survey_of({metric_of("a", 10, 0)}, {{"pod", 10, 4}}), 1);
+  table.add(survey_of({metric_of("a", 20, 5)}, {{"pod", 20, 3}, {"job", 20, 1}}), 0.1);
+  const rapidjson::Document told = json_of(table);
+  CHECK(told["kept"].GetUint64() == 30);
+  CHECK(told["dropped"].GetUint64() == 5);
+  CHECK(told["points_per_s"].GetDouble() == doctest::Approx(12));
+  CHECK(names_of(told, "tags", "key") == std::vector<std::string>{"pod", "job"});
+  CHECK(told["tags"][0]["series"].GetUint64() == 30);
+  CHECK(told["tags"][0]["values"].GetUint64() == 4);
+  CHECK(told["tags"][0]["points_per_s"].GetDouble() == doctest::Approx(12));
+}
+
+TEST_CASE("The sum is told for a second, a day and a month") {
+  CostTable table;
+  table.add(survey_of({metric_of("a", 120'000, 30'000)}, {}), 1.0 / 60);
+  CHECK(text_of(table).find("120,000 of 150,000 series kept (80%): 2,000 points/s, 172.8 million a "
+                            "day, 5.2 billion a month\n") != std::string::npos);
+  CHECK(text_of(table).find("came again") == std::string::npos);
+  table.add_repeats(25, 75);
+  CHECK(text_of(table).find("75% of the kept samples came again") != std::string::npos);
+}
+
+TEST_CASE("What is left out of a table is told") {
+  CostTable table;
+  table.add(survey_of({metric_of("a", 1, 0), metric_of("b", 1, 0), metric_of("c", 1, 0)},
+                      {{"x", 1, 1}, {"y", 1, 1}}),
+            1);
+  const std::string text = text_of(table, Sort::Points, 1);
+  CHECK(text.find("and 2 more metrics (--rows 0 shows all)") != std::string::npos);
+  CHECK(text.find("and 1 more tag (--rows") != std::string::npos);
+  CHECK(text_of(table).find("more") == std::string::npos);
+}
+
+TEST_CASE("Nothing at all is a sum of nothing") {
+  CHECK(text_of(CostTable()) == "0 of 0 series kept (0%): 0.00 points/s, 0 a day, 0 a month\n");
+}
