@@ -77,8 +77,26 @@ std::uint64_t all_of(const SurveyedMetric::AtSink& sink) {
   return std::accumulate(sink.series.begin(), sink.series.end(), std::uint64_t{0});
 }
 
-double points_per_s(std::uint64_t series, const config::Source& source) {
-  return static_cast<double>(series) * 1000 / static_cast<double>(source.interval_ms);
+// What a series costs. A Prometheus that is asked more often than it scrapes repeats its samples,
+// which are not sent again: so not every scrape makes a point of every series.
+struct Price {
+  double points_per_series_s = 0;
+  double new_share = 1;  // of the samples that pass the filters, since the start
+  [[nodiscard]] double of(std::uint64_t series) const {
+    return static_cast<double>(series) * points_per_series_s;
+  }
+};
+
+Price price_of(const RelayView& relay, const config::Source& source, const Asked& asked) {
+  Price price;
+  const PipelineFigures figures = relay.figures();
+  const SinkCounts& counts = figures.sources.at(asked.source).counts.by_sink.at(asked.sink);
+  const std::uint64_t passed = counts.written + counts.repeated;
+  if (passed > 0) {
+    price.new_share = static_cast<double>(counts.written) / static_cast<double>(passed);
+  }
+  price.points_per_series_s = price.new_share * 1000 / static_cast<double>(source.interval_ms);
+  return price;
 }
 
 struct MetricRow {
@@ -107,7 +125,7 @@ void sort_rows(std::vector<MetricRow>& rows, MetricSort sort) {
   });
 }
 
-void add_row(JsonWriter& json, const MetricRow& row, const config::Source& source) {
+void add_row(JsonWriter& json, const MetricRow& row, const Price& price) {
   const auto kept_place = static_cast<std::size_t>(Verdict::Kept);
   std::string dropped_example;
   json.StartObject();
@@ -116,7 +134,7 @@ void add_row(JsonWriter& json, const MetricRow& row, const config::Source& sourc
   add(json, "series", row.series);
   add(json, "kept", row.kept);
   add(json, "dropped", row.series - row.kept);
-  add(json, "points_per_s", points_per_s(row.kept, source));
+  add(json, "points_per_s", price.of(row.kept));
   add_object(json, "dropped_by", [&] {
     for (std::size_t i = 0; i < kVerdictCount; ++i) {
       if (i == kept_place || row.sink->series[i] == 0) continue;
@@ -129,26 +147,27 @@ void add_row(JsonWriter& json, const MetricRow& row, const config::Source& sourc
   json.EndObject();
 }
 
-// What stands before the rows; `kept` and `series` are the source's at the sink.
-void add_head(JsonWriter& json, const config::Config& config, const Asked& asked,
-              std::int64_t surveyed_ms, std::uint64_t series, std::uint64_t kept) {
-  const config::Source& source = *all_sources(config)[asked.source];
-  add(json, "source", source.name);
-  add(json, "sink", config.sinks[asked.sink].name);
-  add(json, "surveyed_ms", surveyed_ms);
-  add(json, "interval_ms", source.interval_ms);
-  add(json, "series", series);
-  add(json, "kept", kept);
-  add(json, "dropped", series - kept);
-  add(json, "points_per_s", points_per_s(kept, source));
-}
-
 // All of a survey at one sink; nothing while there is no survey.
 struct Totals {
   std::vector<MetricRow> rows;
   std::uint64_t series = 0;
   std::uint64_t kept = 0;
 };
+
+// What stands before the rows.
+void add_head(JsonWriter& json, const config::Config& config, const Asked& asked,
+              const Price& price, std::int64_t surveyed_ms, const Totals& totals) {
+  const config::Source& source = *all_sources(config)[asked.source];
+  add(json, "source", source.name);
+  add(json, "sink", config.sinks[asked.sink].name);
+  add(json, "surveyed_ms", surveyed_ms);
+  add(json, "interval_ms", source.interval_ms);
+  add(json, "series", totals.series);
+  add(json, "kept", totals.kept);
+  add(json, "dropped", totals.series - totals.kept);
+  add(json, "points_per_s", price.of(totals.kept));
+  add(json, "new_share", price.new_share);
+}
 
 Totals totals_of(const Survey* survey, std::size_t sink) {
   Totals totals;
@@ -192,13 +211,13 @@ base::Expected<std::string> series_json(const RelayView& relay, std::string_view
                             [&](const MetricRow& row) { return !is_shown(row, *asked); }),
              rows.end());
   sort_rows(rows, static_cast<MetricSort>(asked->sort));
-  const config::Source& source = *all_sources(config)[asked->source];
+  const Price price = price_of(relay, *all_sources(config)[asked->source], *asked);
   return json_object([&](JsonWriter& json) {
-    add_head(json, config, *asked, survey ? survey->at_ms : 0, totals.series, totals.kept);
+    add_head(json, config, *asked, price, survey ? survey->at_ms : 0, totals);
     add(json, "total", rows.size());
     add(json, "offset", asked->offset);
     add_array(json, "metrics", page_of(rows, *asked),
-              [&](const MetricRow& row) { add_row(json, row, source); });
+              [&](const MetricRow& row) { add_row(json, row, price); });
   });
 }
 
@@ -209,9 +228,9 @@ base::Expected<std::string> tags_json(const RelayView& relay, std::string_view q
   const auto survey = relay.survey(asked->source);
   const Totals totals = totals_of(survey.get(), asked->sink);
   const std::vector<SurveyedTag> rows = tag_rows(survey.get(), *asked);
-  const config::Source& source = *all_sources(config)[asked->source];
+  const Price price = price_of(relay, *all_sources(config)[asked->source], *asked);
   return json_object([&](JsonWriter& json) {
-    add_head(json, config, *asked, survey ? survey->at_ms : 0, totals.series, totals.kept);
+    add_head(json, config, *asked, price, survey ? survey->at_ms : 0, totals);
     add(json, "total", rows.size());
     add(json, "offset", asked->offset);
     add_array(json, "tags", page_of(rows, *asked), [&](const SurveyedTag& tag) {
@@ -219,7 +238,7 @@ base::Expected<std::string> tags_json(const RelayView& relay, std::string_view q
       add(json, "key", tag.key);
       add(json, "series", tag.series);
       add(json, "values", tag.values);
-      add(json, "points_per_s", points_per_s(tag.series, source));
+      add(json, "points_per_s", price.of(tag.series));
       json.EndObject();
     });
   });

@@ -91,6 +91,7 @@ def rows(wanted, figures):
         yield f"  answer: {what}", f"{requests} requests"
     for message, times in sorted(figures.errors.items()):
         yield f"  logged: {message}", f"{times} times"
+    yield "readings of /metrics, sums agree", figures.readings
     yield "exit code of the last", figures.exit_code
 
 

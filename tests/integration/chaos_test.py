@@ -304,6 +304,7 @@ class RunTest(FedwaveCase):
         self.assertEqual(code, OK, output)
         self.assertGreaterEqual(figures["kills"], 4)
         self.assertGreater(figures["scrapes"], 10)
+        self.assertGreater(figures["readings"], 20)
         self.assertGreater(figures["torn_tails"], 0)
         self.assertGreater(figures["findings"]["quarantined"], 0)
         self.assertGreater(len(figures["met"]), 5)

@@ -13,7 +13,8 @@ from support.chaos.content import CLUSTER, HOST, Content
 from support.chaos.ledger import Check, Findings, Ledger
 from support.chaos.receiver import Receiver
 from support.chaos.sources import Sources, name_of
-from support.processes import wait_until
+from support.metrics_page import MetricsPage
+from support.processes import http_get, wait_until
 from support.relay_case import config
 
 SINKS = ("chaotic", "healthy")
@@ -54,6 +55,7 @@ class Figures(NamedTuple):
     met: dict            # requests by what became of them
     errors: dict         # events of level error by message
     exit_code: int
+    readings: int        # of /metrics, in each of which the sums agreed
     findings: Findings
     runs: dict           # the number of the life in which a scrape was completed
 
@@ -74,6 +76,7 @@ class Chaos:
         self._healthy = Receiver(self._ledgers["healthy"])
         self._check = Check(self._content, **self._ledgers)
         self._relay = None
+        self._port_file = ""
         self._run = 0
         self._kills = 0
         self._completed = {}  # scrape -> run
@@ -82,6 +85,7 @@ class Chaos:
         self._torn_tails = 0
         self._full_disks = 0
         self._full_disks_met = 0
+        self._readings = 0
 
     def run(self):
         """The figures. Whatever ends the relay other than we do is an AssertionError."""
@@ -95,7 +99,7 @@ class Chaos:
             exit_code = self._end_well()
             return Figures(self._kills, len(self._completed), self._strays, self._torn_tails,
                            self._full_disks, self._full_disks_met, dict(self._chaotic.periods),
-                           dict(self._chaotic.met), dict(self._errors), exit_code,
+                           dict(self._chaotic.met), dict(self._errors), exit_code, self._readings,
                            self._check.findings(self._completed, self._quarantine()),
                            self._completed)
 
@@ -149,7 +153,9 @@ class Chaos:
         path = os.path.join(folder, "relay.yaml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(self._config())
-        self._relay = fedwave.relay(path, folder, "--log-level", "debug", "--log-format", "json")
+        self._port_file = os.path.join(folder, "port")
+        self._relay = fedwave.relay(path, folder, "--log-level", "debug", "--log-format", "json",
+                                    "--listen", "127.0.0.1:0", "--port-file", self._port_file)
 
     def _config(self):
         spool = [f"spool: {{directory: '{self._spool}', bytes: {_SPOOL_BYTES}, sync: block}}"]
@@ -167,7 +173,22 @@ class Chaos:
         end = time.monotonic() + seconds
         while (left_s := end - time.monotonic()) > 0:
             self._see_it_running()
+            self._read_metrics()
             time.sleep(min(left_s, _POLL_S))
+
+    def _read_metrics(self):
+        """Whatever is going on: what was read and what became of it are the same sum."""
+        try:
+            with open(self._port_file, encoding="ascii") as file:
+                port = int(file.read())
+        except FileNotFoundError:
+            return  # it is just starting
+        status, page = http_get(f"http://127.0.0.1:{port}/metrics")
+        if status != 200:
+            raise AssertionError(f"/metrics answers {status}: {page[:500]}")
+        if differing := MetricsPage(page.decode()).sums_that_differ():
+            raise AssertionError(f"the sums do not agree: {differing}")
+        self._readings += 1
 
     def _see_it_running(self):
         if not self._relay.running():

@@ -267,6 +267,19 @@ TEST_CASE("A metric is shown with what it costs, what is dropped and why") {
   CHECK(number(none, "series") == 0);
 }
 
+TEST_CASE("What a metric costs leaves out the samples that only repeat") {
+  SurveyedRelay relay;
+  relay::SinkCounts& counts = relay.figures_now.sources[0].counts.by_sink[0];
+  counts.written = 300;
+  counts.repeated = 900;
+  const auto json = parse_json(*series_json(relay, "limit=1"));
+  CHECK(number(json, "new_share") == doctest::Approx(0.25));
+  CHECK(number(json, "points_per_s") == doctest::Approx(1.4));
+  CHECK(number(json["metrics"][0], "points_per_s") == doctest::Approx(1.25));
+  CHECK(number(parse_json(*tags_json(relay, "q=zone"))["tags"][0], "points_per_s") ==
+        doctest::Approx(1.4));
+}
+
 TEST_CASE("Tags are sorted by what they cost") {
   const SurveyedRelay relay;
   CHECK(names_of(parse_json(*tags_json(relay, ""))["tags"], "key") == "zone app pod ");
