@@ -124,14 +124,6 @@ RepairShown repair_shown(sinks::Repair repair, const config::PointLimits& limits
   }
 }
 
-using Snapshot = std::map<std::string, std::string, std::less<>>;
-
-Snapshot snapshot_of(const sinks::PointTags& tags) {
-  Snapshot snapshot;
-  for (const auto& [key, value] : tags) snapshot.emplace(key, value);
-  return snapshot;
-}
-
 const char* stage_text(TagStage stage) {
   switch (stage) {
     case TagStage::SourceTags:
@@ -175,12 +167,11 @@ class Recorder final : public StageWatcher {
   }
 
   void tags(TagStage stage, std::size_t sink, const sinks::PointTags& tags) override {
-    Snapshot now = snapshot_of(tags);
     const bool is_of_source = stage < TagStage::Cluster;
     if (stage == TagStage::Cluster) before_ = source_end_;
-    note_changes(stage, sink, now,
+    note_changes(stage, sink, tags,
                  is_of_source ? explanation_.tags : explanation_.sinks[sink].tags);
-    before_ = std::move(now);
+    before_ = tags;
     if (is_of_source) source_end_ = before_;
   }
 
@@ -203,42 +194,49 @@ class Recorder final : public StageWatcher {
   }
 
  private:
-  std::string value_before(const std::string& key) const {
-    const auto found = before_.find(key);
-    return found == before_.end() ? std::string() : found->second;
+  [[nodiscard]] std::string value_before(const std::string& key) const {
+    const sinks::PointTag* tag = before_.find(key);
+    return tag == nullptr ? std::string() : std::string(tag->value);
   }
 
-  void note_changes(TagStage stage, std::size_t sink, const Snapshot& now,
+  void note_changes(TagStage stage, std::size_t sink, const sinks::PointTags& now,
                     std::vector<TagStep>& steps) const {
-    for (const auto& [key, value] : before_) {
-      if (now.contains(key)) continue;
-      TagStep step{TagStep::What::Removed, key, value, stage_text(stage), {}};
-      if (stage == TagStage::SourcePrune || stage == TagStage::SinkPrune) {
-        const Filter& filter =
-            stage == TagStage::SourcePrune ? stages_.source_filter() : stages_.sink_filter(sink);
-        step.rule = rule_of(filter.decide_tag(key), filter.rules());
-        step.why = step.rule.list;
-      }
-      steps.push_back(std::move(step));
+    for (const sinks::PointTag& tag : before_) {
+      if (now.find(tag.key) == nullptr) steps.push_back(removal(stage, sink, tag));
     }
-    for (const auto& [key, value] : now) {
-      const auto known = before_.find(key);
-      const bool is_new = known == before_.end();
+    for (const sinks::PointTag& tag : now) {
+      const sinks::PointTag* known = before_.find(tag.key);
       // The labels themselves are shown as such.
-      if (is_new ? stage == TagStage::Labels : known->second == value) continue;
-      steps.push_back({is_new ? TagStep::What::Set : TagStep::What::Changed,
-                       key,
-                       value,
+      if (known == nullptr ? stage == TagStage::Labels : known->value == tag.value) continue;
+      steps.push_back({known == nullptr ? TagStep::What::Set : TagStep::What::Changed,
+                       std::string(tag.key),
+                       std::string(tag.value),
                        stage_text(stage),
                        {}});
     }
   }
 
+  [[nodiscard]] TagStep removal(TagStage stage, std::size_t sink,
+                                const sinks::PointTag& tag) const {
+    TagStep step{TagStep::What::Removed,
+                 std::string(tag.key),
+                 std::string(tag.value),
+                 stage_text(stage),
+                 {}};
+    if (stage == TagStage::SourcePrune || stage == TagStage::SinkPrune) {
+      const Filter& filter =
+          stage == TagStage::SourcePrune ? stages_.source_filter() : stages_.sink_filter(sink);
+      step.rule = rule_of(filter.decide_tag(tag.key), filter.rules());
+      step.why = step.rule.list;
+    }
+    return step;
+  }
+
   const SeriesStages& stages_;
   const config::Config& config_;
   Explanation& explanation_;
-  Snapshot before_;
-  Snapshot source_end_;
+  sinks::PointTags before_;
+  sinks::PointTags source_end_;
 };
 
 // The value as the data path would send it, and whether it would.
@@ -266,7 +264,8 @@ bool is_sources_name_verdict(Verdict verdict) {
 }
 
 // Why no list of tag values takes the series: what it has where they look.
-std::string tag_hint(const config::TagPatterns& rules, const Snapshot& tags) {
+std::string tag_hint(const config::TagPatterns& rules,
+                     const std::map<std::string, std::string>& tags) {
   std::string hint;
   for (const auto& [key, list] : rules) {
     const auto tag = tags.find(key);
@@ -351,8 +350,7 @@ std::string Explainer::Impl::name_hint(std::size_t list, const std::string& name
 }
 
 std::string Explainer::Impl::hint(const Explanation& explanation) const {
-  Snapshot tags;
-  for (const auto& [key, value] : explanation.labels) tags[key] = value;
+  std::map<std::string, std::string> tags;
   for (std::size_t i = 0; i < explanation.sinks.size(); ++i) {
     switch (explanation.sinks[i].verdict) {
       case Verdict::SourceNotInAllowList:
@@ -360,9 +358,11 @@ std::string Explainer::Impl::hint(const Explanation& explanation) const {
       case Verdict::SinkNotInAllowList:
         return name_hint(i + 1, explanation.name);
       case Verdict::SourceNotInTagAllowList:
+        for (const auto& [key, value] : explanation.labels) tags[key] = value;
         for (const auto& [key, value] : source.tags) tags.try_emplace(key, value);
         return tag_hint(source.filters.metric_tag_allow, tags);
       case Verdict::SinkNotInTagAllowList:
+        for (const auto& [key, value] : explanation.labels) tags[key] = value;
         return tag_hint(config.sinks[i].filters.metric_tag_allow, tags);
       default:
         break;

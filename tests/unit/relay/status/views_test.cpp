@@ -269,9 +269,10 @@ TEST_CASE("A metric is shown with what it costs, what is dropped and why") {
 
 TEST_CASE("What a metric costs leaves out the samples that only repeat") {
   SurveyedRelay relay;
-  relay::SinkCounts& counts = relay.figures_now.sources[0].counts.by_sink[0];
-  counts.written = 300;
-  counts.repeated = 900;
+  relay.change_figures([](relay::PipelineFigures& figures) {
+    figures.sources[0].counts.by_sink[0].written = 300;
+    figures.sources[0].counts.by_sink[0].repeated = 900;
+  });
   const auto json = parse_json(*series_json(relay, "limit=1"));
   CHECK(number(json, "new_share") == doctest::Approx(0.25));
   CHECK(number(json, "points_per_s") == doctest::Approx(1.4));
