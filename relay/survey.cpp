@@ -57,6 +57,10 @@ std::string_view without_source(std::string_view tail) {
   return tail.substr(std::min(end + 1, tail.size()));
 }
 
+std::uint64_t line_hash(std::string_view head, std::string_view tail) {
+  return base::seeded_hash128(head).low * 3 + base::seeded_hash128(tail).low;
+}
+
 bool is_of_name(Verdict verdict) {
   return verdict == Verdict::SourceNotInAllowList || verdict == Verdict::SourceDenyList ||
          verdict == Verdict::SinkNotInAllowList || verdict == Verdict::SinkDenyList ||
@@ -124,6 +128,8 @@ void SurveyBuilder::visit(const SeriesEntry& entry, const SeriesTable& table, Wa
       std::vector<std::uint64_t>& counts = walk.kept[entry.labels];
       counts.resize(sinks_);
       ++counts[i];
+      const bool is_new = lines_[i].insert(line_hash(name.text(i), labels.text(i))).second;
+      found->sinks[i].collided += is_new || labels.head().converts ? 0 : 1;
     } else {
       note_example(*found, verdict, name, labels);
     }

@@ -23,6 +23,9 @@ struct SurveyedMetric {
   struct AtSink {
     std::string sent_as;  // the name in Wavefront; empty when the name alone is reason to drop it
     SeriesByVerdict series{};
+    // Of the kept ones those that another series has become, too: same name, source and tags, once
+    // tags have been left out. One overwrites the other.
+    std::uint64_t collided = 0;
   };
   std::vector<AtSink> sinks;
   // For each verdict that series of this metric have at any sink, one of them.
@@ -46,7 +49,7 @@ struct Survey {
 // Puts a survey together from the tables of a source's targets. One thread.
 class SurveyBuilder {
  public:
-  explicit SurveyBuilder(std::size_t sinks) : sinks_(sinks), tags_(sinks) {}
+  explicit SurveyBuilder(std::size_t sinks) : sinks_(sinks), tags_(sinks), lines_(sinks) {}
 
   // The series that were last seen at `oldest` or later.
   void add(const SeriesTable& table, std::uint32_t oldest);
@@ -69,6 +72,7 @@ class SurveyBuilder {
   std::uint64_t series_ = 0;
   std::map<std::string, SurveyedMetric> metrics_;
   std::vector<std::map<std::string, TagValues, std::less<>>> tags_;
+  std::vector<std::unordered_set<std::uint64_t>> lines_;  // of each sink, hashes of head and tail
 };
 
 }  // namespace fedwave::relay

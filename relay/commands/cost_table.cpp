@@ -83,6 +83,7 @@ void write_row(JsonWriter& writer, const MetricCost& cost) {
   put(writer, "series", cost.kept + cost.dropped);
   put(writer, "kept", cost.kept);
   put(writer, "dropped", cost.dropped);
+  put(writer, "collided", cost.collided);
   put(writer, "points_per_s", cost.points_per_s);
   writer.EndObject();
 }
@@ -108,6 +109,7 @@ void CostTable::add(const Survey& survey, double points_per_s) {
     cost.kept += kept;
     cost.dropped +=
         std::accumulate(sink.series.begin(), sink.series.end(), std::uint64_t{0}) - kept;
+    cost.collided += sink.collided;
     cost.points_per_s += static_cast<double>(kept) * points_per_s;
   }
   for (const SurveyedTag& tag : survey.tags.front()) {
@@ -153,6 +155,7 @@ MetricCost CostTable::total() const {
   for (const auto& [names, cost] : metrics_) {
     total.kept += cost.kept;
     total.dropped += cost.dropped;
+    total.collided += cost.collided;
     total.points_per_s += cost.points_per_s;
   }
   return total;
@@ -198,6 +201,12 @@ void CostTable::write_summary(std::ostream& out) const {
       << "): " << rate_text(all.points_per_s) << " points/s, "
       << many_text(all.points_per_s * kSecondsADay) << " a day, "
       << many_text(all.points_per_s * kSecondsADay * kDaysAMonth) << " a month\n";
+  if (all.collided > 0) {
+    out << grouped(all.collided)
+        << " series become the same as another one, by name, source and tags, once tags are left "
+           "out: one "
+           "overwrites the other; see limits.tags and tagExclude\n";
+  }
   if (repeated_ > 0) {
     out << percent_text(static_cast<double>(repeated_), static_cast<double>(written_ + repeated_))
         << " of the kept samples came again with the same time and are sent once: taken off "
@@ -233,6 +242,7 @@ void CostTable::write_json(std::ostream& out, Sort sort, std::size_t rows) const
   put(writer, "series", all.kept + all.dropped);
   put(writer, "kept", all.kept);
   put(writer, "dropped", all.dropped);
+  put(writer, "collided", all.collided);
   put(writer, "points_per_s", all.points_per_s);
   put(writer, "samples_written", written_);
   put(writer, "samples_repeated", repeated_);

@@ -20,6 +20,7 @@ struct MetricCost {
   std::string sent_as;  // in Wavefront; empty where the name alone is reason to drop it
   std::uint64_t kept = 0;
   std::uint64_t dropped = 0;
+  std::uint64_t collided = 0;  // see SurveyedMetric
   double points_per_s = 0;
 };
 

@@ -134,6 +134,7 @@ void add_row(JsonWriter& json, const MetricRow& row, const Price& price) {
   add(json, "series", row.series);
   add(json, "kept", row.kept);
   add(json, "dropped", row.series - row.kept);
+  add(json, "collided", row.sink->collided);
   add(json, "points_per_s", price.of(row.kept));
   add_object(json, "dropped_by", [&] {
     for (std::size_t i = 0; i < kVerdictCount; ++i) {
@@ -152,6 +153,7 @@ struct Totals {
   std::vector<MetricRow> rows;
   std::uint64_t series = 0;
   std::uint64_t kept = 0;
+  std::uint64_t collided = 0;
 };
 
 // What stands before the rows.
@@ -165,6 +167,7 @@ void add_head(JsonWriter& json, const config::Config& config, const Asked& asked
   add(json, "series", totals.series);
   add(json, "kept", totals.kept);
   add(json, "dropped", totals.series - totals.kept);
+  add(json, "collided", totals.collided);
   add(json, "points_per_s", price.of(totals.kept));
   add(json, "new_share", price.new_share);
 }
@@ -177,6 +180,7 @@ Totals totals_of(const Survey* survey, std::size_t sink) {
     totals.rows.push_back({&metric, &at_sink, kept_of(at_sink), all_of(at_sink)});
     totals.series += totals.rows.back().series;
     totals.kept += totals.rows.back().kept;
+    totals.collided += at_sink.collided;
   }
   return totals;
 }

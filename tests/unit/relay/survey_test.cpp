@@ -135,3 +135,16 @@ TEST_CASE("surveys of several tables add up, and a value that both have counts o
   CHECK(survey.tags[0][1].series == 4);
   CHECK(survey.tags[0][1].values == 3);
 }
+
+TEST_CASE("series that end as one and the same in Wavefront are counted as colliding") {
+  Bench bench("",
+              "[{name: one, proxyAddress: 'p:1', limits: {tags: 2}, tagPriority: [a]}, "
+              "{name: two, proxyAddress: 'p:2'}]");
+  bench.scrape(
+      "m{a=\"1\",z=\"1\",b=\"1\"} 1\nm{a=\"1\",z=\"2\",b=\"1\"} 1\nm{a=\"1\",z=\"3\",b=\"1\"} 1\n"
+      "m{a=\"2\",z=\"1\",b=\"1\"} 1\nn{a=\"1\",z=\"1\",b=\"1\"} 1\n");
+  const Survey survey = survey_of(bench);
+  CHECK(metric(survey, "m").sinks[0].collided == 2);
+  CHECK(metric(survey, "m").sinks[1].collided == 0);
+  CHECK(metric(survey, "n").sinks[0].collided == 0);
+}

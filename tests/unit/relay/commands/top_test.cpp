@@ -69,6 +69,19 @@ TEST_CASE("What costs most comes first, and what is dropped costs nothing") {
   CHECK(names_of(json_of(table), "metrics", "sent_as") == Names{"w.b", "w.a", ""});
 }
 
+TEST_CASE("Series that overwrite one another are told of") {
+  SurveyedMetric metric = metric_of("a", 3, 0);
+  CostTable calm;
+  calm.add(survey_of({metric}, {}), 1);
+  CHECK(text_of(calm).find("overwrites") == std::string::npos);
+  metric.sinks[0].collided = 2;
+  CostTable table;
+  table.add(survey_of({metric}, {}), 1);
+  CHECK(text_of(table).find("\n2 series become the same as another one") != std::string::npos);
+  CHECK(json_of(table)["collided"].GetUint64() == 2);
+  CHECK(json_of(table)["metrics"][0]["collided"].GetUint64() == 2);
+}
+
 TEST_CASE("Sources are added up, each at its own rate") {
   CostTable table;
   table.add(survey_of({metric_of("a", 10, 0)}, {{"pod", 10, 4}}), 1);
