@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
@@ -195,7 +196,7 @@ int run_command(const RunOptions& options) {
   if (!status) {
     base::log(base::LogLevel::Error, "cannot serve the status page",
               {{"error", status.error().message}});
-    pipeline.stop(config->shutdown_grace_ms);
+    pipeline.stop(std::min(config->shutdown_grace_ms, kPatienceMs));
     return kExitUsage;
   }
   std::thread look_over(look_over_directories, std::cref(*config));
