@@ -195,7 +195,7 @@ base::Expected<ListenAddress> parse_listen_address(std::string_view text) {
   const auto bad = [&](const std::string& what) {
     return base::Error{base::ErrorCode::InvalidArgument,
                        "'" + std::string(text) + "' is not an address to listen on: " + what +
-                           "; write 127.0.0.1:2878, [::1]:2878, or :2878 for every address"};
+                           "; write for example 127.0.0.1:8080, [::1]:8080, or :8080 for every address"};
   };
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad("the port is missing");

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "relay/base/log.h"
+#include "relay/count_text.h"
 #include "relay/own_points.h"
 #include "relay/scrape_schedule.h"
 #include "relay/scraper.h"
@@ -51,6 +52,7 @@ struct TargetSlot {
   bool busy = false;
   bool was_empty = false;
   std::optional<base::ErrorCode> failure;  // of the last scrape
+  std::vector<bool> passes_nothing;        // by sink; told of
   TargetFigures figures;
 };
 using Slot = std::shared_ptr<TargetSlot>;
@@ -105,8 +107,10 @@ struct Pipeline::Impl {
   Impl(const config::Config& c, const base::Clock& k, base::HttpClientFactory f)
       : config(c), clock(k), make_client(f) {}
 
+  void make_sinks();
+  void make_sources();
+  void add_source(const config::Source& source);
   void start();
-  void add_source(const config::Source& source, std::int64_t first_in_ms);
   void work() noexcept;
   void add_worker_locked();
   void tick(SourceLine& line);
@@ -118,6 +122,7 @@ struct Pipeline::Impl {
   void send_own(SourceLine& line);
   void note(SourceLine& line, TargetSlot& slot, const ScrapeResult& result);
   static void count_locked(SourceFigures& figures, const ScrapeResult& result);
+  void log_if_nothing_passes(TargetSlot& slot, const ScrapeResult& result) const;
   static void log_scrape(const TargetSlot& slot, const ScrapeResult& result, bool is_news,
                          bool is_first_empty);
   WriterSet borrow_writers();
@@ -146,7 +151,7 @@ struct Pipeline::Impl {
   std::vector<std::thread> workers;
 };
 
-void Pipeline::Impl::start() {
+void Pipeline::Impl::make_sinks() {
   for (const config::Sink& sink : config.sinks) {
     auto line = std::make_unique<SinkLine>();
     line->name = sink.name;
@@ -157,26 +162,35 @@ void Pipeline::Impl::start() {
         *line->quarantine, line->cancelled, clock, sender_options(sink));
     sinks.push_back(std::move(line));
   }
-  for (const config::Source& source : config.sources) add_source(source, 0);
+}
+
+void Pipeline::Impl::make_sources() {
+  for (const config::Source& source : config.sources) add_source(source);
   if (config.internal_stats) {
-    add_source(*config.internal_stats,
-               std::min(config.internal_stats->interval_ms, kFirstOwnPointsMs));
+    add_source(*config.internal_stats);
     sources.back()->own = std::make_unique<OwnPoints>(config, clock);
   }
   // Enough for every source to use all its places and its tick: nobody waits for another source.
   workers_max = sources.size() * (kTargetsAtOnce + 1) + 1;
-  const std::lock_guard lock(mutex);
-  add_worker_locked();
 }
 
-void Pipeline::Impl::add_source(const config::Source& source, std::int64_t first_in_ms) {
+void Pipeline::Impl::add_source(const config::Source& source) {
   auto line = std::make_unique<SourceLine>();
   line->source = &source;
   line->offset_ms = schedule_offset_ms(source.name, source.interval_ms);
   line->figures.name = source.name;
   line->figures.counts = ScrapeCounts(sinks.size());
-  jobs.push({.due_ms = clock.steady_ms() + first_in_ms, .source = line.get(), .target = nullptr});
   sources.push_back(std::move(line));
+}
+
+void Pipeline::Impl::start() {
+  const std::lock_guard lock(mutex);
+  for (const auto& line : sources) {
+    const std::int64_t first_in_ms =
+        line->own ? std::min(line->source->interval_ms, kFirstOwnPointsMs) : 0;
+    jobs.push({.due_ms = clock.steady_ms() + first_in_ms, .source = line.get(), .target = nullptr});
+  }
+  add_worker_locked();
 }
 
 // There is always one worker more than there is work, up to the maximum.
@@ -377,6 +391,32 @@ void Pipeline::Impl::note(SourceLine& line, TargetSlot& slot, const ScrapeResult
     for (const auto& [address, each] : line.targets) line.figures.series += each->figures.series;
   }
   log_scrape(slot, result, is_news && !cancelled, is_first_empty);
+  log_if_nothing_passes(slot, result);
+}
+
+// A filter that matches nothing makes no error anywhere, only silence.
+void Pipeline::Impl::log_if_nothing_passes(TargetSlot& slot, const ScrapeResult& result) const {
+  if (result.counts.read == 0) return;
+  slot.passes_nothing.resize(sinks.size());
+  for (std::size_t i = 0; i < sinks.size(); ++i) {
+    const SinkCounts& counts = result.counts.by_sink[i];
+    const bool passes_nothing = counts.filtered() + counts.rejected() == result.counts.read;
+    if (passes_nothing == slot.passes_nothing[i]) continue;
+    slot.passes_nothing[i] = passes_nothing;
+    if (passes_nothing) {
+      base::log(
+          LogLevel::Warn,
+          "none of the samples gets to the sink; `fedwave explain --live --dropped` tells why",
+          {{"source", slot.target->label()},
+           {"sink", sinks[i]->name},
+           {"samples", result.counts.read},
+           {"filtered_by", filtered_text(counts)},
+           {"rejected_by", rejected_text(counts)}});
+    } else {
+      base::log(LogLevel::Info, "samples get to the sink again",
+                {{"source", slot.target->label()}, {"sink", sinks[i]->name}});
+    }
+  }
 }
 
 void Pipeline::Impl::log_scrape(const TargetSlot& slot, const ScrapeResult& result, bool is_news,
@@ -430,6 +470,11 @@ void Pipeline::Impl::stop(std::int64_t grace_ms) {
 Pipeline::Pipeline(const config::Config& config, const base::Clock& clock,
                    base::HttpClientFactory client)
     : impl_(std::make_unique<Impl>(config, clock, client)) {
+  impl_->make_sinks();
+  impl_->make_sources();
+}
+
+void Pipeline::start() {
   impl_->start();
 }
 
@@ -471,6 +516,7 @@ std::shared_ptr<const Survey> Pipeline::Impl::survey(SourceLine& line) const {
     const std::lock_guard lock(mutex);
     for (const auto& [address, slot] : line.targets) slots.push_back(slot);
   }
+  if (slots.empty()) return line.survey.survey;
   SurveyBuilder builder(sinks.size());
   std::vector<std::unique_lock<std::mutex>> in_use;
   for (const Slot& slot : slots) {

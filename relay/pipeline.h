@@ -26,11 +26,14 @@ namespace fedwave::relay {
 
 class Pipeline {
  public:
-  // Starts scraping at once. The clock and the configuration outlive the pipeline.
+  // Opens the spools and delivers what waits there; scrapes nothing before start(). The clock and
+  // the configuration outlive the pipeline.
   Pipeline(const config::Config& config, const base::Clock& clock, base::HttpClientFactory client);
   ~Pipeline();
   Pipeline(const Pipeline&) = delete;
   Pipeline& operator=(const Pipeline&) = delete;
+
+  void start();
 
   // No new scrapes; those in hand get half of the time, the senders what is left of it. What is
   // then still undelivered stays in the spools on disk; what is in memory only is lost and counted.

@@ -19,7 +19,7 @@ constexpr std::string_view kBashIntroduction =
 // COMP_WORDS has the three words `--format`, `=` and `json` for `--format=json`.
 constexpr std::string_view kBashFunction = R"(
 _{}() {
-    local current=${COMP_WORDS[COMP_CWORD]} command={} option='' place=1 index word
+    local current=${COMP_WORDS[COMP_CWORD]} command={} option='' place=1 index word=''
     local options commands values
     COMPREPLY=()
     _{}_words "$command"
@@ -39,6 +39,8 @@ _{}() {
     if [[ -n $option ]]; then
         if [[ $current == '=' ]]; then current=; fi
         _{}_option "$command" "$option"
+    elif [[ $word == '=' || $current == '=' ]]; then
+        return 0  # the value of an option that is not there
     elif [[ $current == -* ]]; then
         values=(-W "$options")
     elif [[ -n $commands ]]; then

@@ -109,6 +109,7 @@ int demo_command(const DemoOptions& options) {
     std::cerr << "fedwave: " << status.error().message << '\n';
     return kExitUsage;
   }
+  pipeline.start();
   Screen screen(*status ? "http://" + (*status)->address() + "/" : "");
   const std::int64_t begun_ms = clock.steady_ms();
   for (;;) {

@@ -6,14 +6,19 @@
 #include <atomic>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "config/config.h"
+#include "config/load.h"
 #include "relay/base/clock.h"
 #include "relay/base/hash.h"
 #include "relay/pipeline.h"
 #include "relay/status/relay_view.h"
 
 namespace fedwave::relay {
+
+// The problems of a file as events of the log.
+void log_problems(const std::string& file, const std::vector<config::Problem>& problems);
 
 class PipelineView final : public RelayView {
  public:
@@ -33,11 +38,13 @@ class PipelineView final : public RelayView {
   [[nodiscard]] std::int64_t config_loaded_ms() const override { return started_ms_; }
   [[nodiscard]] bool config_is_current() const override { return config_is_current_; }
 
-  // Reads and checks the file; says what is wrong with it, or whether it has changed. A changed one
-  // takes effect at the next start.
+  // Reads and checks the file; says, and logs, what is wrong with it, or whether it has changed. A
+  // changed one takes effect at the next start.
   base::Expected<std::string> reload() override;
 
  private:
+  [[nodiscard]] base::Error refused(const std::vector<config::Problem>& problems) const;
+
   const config::Config& config_;
   const std::string file_;
   const std::optional<base::Hash128> loaded_;  // what the file held; none: it cannot be read again

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
@@ -78,14 +77,9 @@ void log_sink(const SinkFigures& sink) {
              {"retries_by", causes_text(sink.sender.retries_by_cause)}});
 }
 
-// A relay's standard error is a log: the configuration's problems are events of it.
 std::optional<config::Config> load_and_log(const std::string& file) {
   config::LoadResult loaded = config::load_file(file, config::process_environment());
-  for (const config::Problem& problem : loaded.problems) {
-    const bool is_error = problem.severity == config::Severity::Error;
-    base::log(is_error ? base::LogLevel::Error : base::LogLevel::Warn,
-              config::format_problem(file, problem));
-  }
+  log_problems(file, loaded.problems);
   return std::move(loaded.config);
 }
 
@@ -165,15 +159,6 @@ base::Expected<std::unique_ptr<StatusServer>> start_status(const config::Status&
   return server;
 }
 
-void log_reload(RelayView& view) {
-  const auto reloaded = view.reload();
-  const bool is_bad = !reloaded && reloaded.error().code == base::ErrorCode::InvalidArgument;
-  base::log(is_bad      ? base::LogLevel::Error
-            : !reloaded ? base::LogLevel::Warn
-                        : base::LogLevel::Info,
-            reloaded ? *reloaded : reloaded.error().message);
-}
-
 }  // namespace
 
 void log_figures(const PipelineFigures& figures) {
@@ -185,26 +170,26 @@ int run_command(const RunOptions& options) {
   const auto config = load_and_log(options.config_file);
   if (!config) return kExitUsage;
   StopSignals signals;
+  Pipeline pipeline(*config, base::system_clock(), make_curl_client);
+  PipelineView view(*config, options.config_file, pipeline, base::system_clock());
+  const auto status = start_status(status_settings(*config, options), options, view);
+  if (!status) {
+    base::log(base::LogLevel::Error, "cannot serve the status page; nothing was scraped",
+              {{"error", status.error().message}});
+    return kExitUsage;
+  }
   base::log(base::LogLevel::Info, "fedwave is running",
             {{"version", kVersion},
              {"config", options.config_file},
              {"sources", config->sources.size()},
              {"sinks", config->sinks.size()}});
-  Pipeline pipeline(*config, base::system_clock(), make_curl_client);
-  PipelineView view(*config, options.config_file, pipeline, base::system_clock());
-  const auto status = start_status(status_settings(*config, options), options, view);
-  if (!status) {
-    base::log(base::LogLevel::Error, "cannot serve the status page",
-              {{"error", status.error().message}});
-    pipeline.stop(std::min(config->shutdown_grace_ms, kPatienceMs));
-    return kExitUsage;
-  }
+  pipeline.start();
   std::thread look_over(look_over_directories, std::cref(*config));
   for (;;) {
     const auto signal = signals.wait_for(kForeverMs);
     if (!signal) continue;
     if (*signal != SIGHUP) break;
-    log_reload(view);
+    (void)view.reload();  // tells the log
   }
   view.note_stopping();
   base::log(base::LogLevel::Info, "stopping: finishing what is in hand",

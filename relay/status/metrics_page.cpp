@@ -68,8 +68,8 @@ void add_process(MetricsText& page, const MetricsInput& input) {
   page.begin_family("fedwave_build_info", Gauge, "The version of fedwave; always 1.");
   page.add({{"version", input.version}}, 1);
   single("fedwave_config_last_reload_successful", Gauge,
-         "1 while the configuration in force is what the file says, 0 when the file was read again "
-         "and refused.",
+         "1 while the configuration in force is what the file said when it was last read, 0 when "
+         "that was refused, or is good and waits for a restart.",
          input.config_is_current ? 1 : 0);
   single("fedwave_config_last_reload_success_timestamp_seconds", Gauge,
          "When the configuration in force was read.", seconds(input.config_loaded_ms));

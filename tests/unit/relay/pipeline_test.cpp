@@ -11,6 +11,7 @@
 #include "relay/http_server.h"
 #include "relay/receive/receiver.h"
 #include "tests/support/configs.h"
+#include "tests/support/fakes.h"
 
 using namespace fedwave;
 using relay::HttpReply;
@@ -107,6 +108,7 @@ TEST_CASE(
                          " filters: {metricDenyList: ['gone.*']}}]}\n");
   config.sinks[1].spool.memory_bytes = 2'000;
   relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+  pipeline.start();
   wait_until([&] {
     const auto figures = pipeline.figures();
     return figures.sources[0].scrapes >= 9 && figures.sinks[0].spool.points_delivered > 1000 &&
@@ -153,6 +155,7 @@ TEST_CASE("a hanging source and a hanging sink keep nobody else waiting") {
       "', name: good}\nsources: {prometheus_sources: [" + sources + "{name: good, url: '" +
       address_of(*good) + "', collection: {interval: 30ms, timeout: 30ms}}]}\n");
   relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+  pipeline.start();
   wait_until([&] { return pipeline.figures().sinks[1].spool.points_delivered >= 10; });
   CHECK(pipeline.figures().sinks[0].spool.points_delivered == 0);
   CHECK(pipeline.figures().sources[0].scrapes == 0);
@@ -180,10 +183,56 @@ TEST_CASE("stop delivers what the last scrape has read") {
         support::config_of("sinks: [{" + sink + "}]\nsources: {prometheus_sources: [{url: '" +
                            address_of(*pages) + "', collection: {interval: 1h}}]}\n");
     relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+    pipeline.start();
     wait_until([&] { return pipeline.figures().sources[0].scrapes == 1; });
     pipeline.stop(20'000);
     CHECK(pipeline.figures().sinks[0].spool.points_delivered == 2000);
     wait_until([&] { return (*receiver)->stats().points - before == 2000; });
     CHECK((*receiver)->stats().rejected_lines() == 0);
   }
+}
+
+TEST_CASE("nothing is scraped before the start, and a pipeline that never starts can be stopped") {
+  std::atomic<int> asked = 0;
+  const auto pages = serve([&](const HttpRequestView&) {
+    ++asked;
+    return HttpReply{};
+  });
+  const config::Config config = support::config_of(
+      "sinks: [{proxyAddress: '127.0.0.1:1'}]\nsources: {prometheus_sources: [{url: '" +
+      address_of(*pages) + "', collection: {interval: 10ms, timeout: 10ms}}]}\n");
+  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+  CHECK(pipeline.survey(0) == nullptr);
+  pipeline.stop(0);
+  CHECK(asked == 0);
+  CHECK(pipeline.figures().sources[0].scrapes == 0);
+}
+
+TEST_CASE("a source of which nothing gets through is told of once, and when it does again") {
+  support::CollectedLog log;
+  std::atomic<bool> is_wanted = false;
+  const auto pages = serve([&](const HttpRequestView&) {
+    HttpReply reply;
+    reply.body = is_wanted ? "wanted 1\n" : "other 1\nnan_too NaN\n";
+    return reply;
+  });
+  const config::Config config = support::config_of(
+      "sinks: [{name: out, proxyAddress: '127.0.0.1:1'}]\nsources: {prometheus_sources: [{name: s, "
+      "url: '" +
+      address_of(*pages) +
+      "', collection: {interval: 20ms, timeout: 20ms}, filters: "
+      "{metricAllowList: ['wanted.*']}}]}\n");
+  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+  pipeline.start();
+  wait_until([&] { return pipeline.figures().sources[0].scrapes >= 3; });
+  is_wanted = true;
+  wait_until([&] { return pipeline.figures().sources[0].counts.by_sink[0].written > 1; });
+  pipeline.stop(0);
+  std::string text;
+  for (const std::string& line : log.lines()) text += line + "\n";
+  CHECK(text.find("none of the samples gets to the sink") != std::string::npos);
+  CHECK(text.find("none of the samples gets to the sink") ==
+        text.rfind("none of the samples gets to the sink"));
+  CHECK(text.find("source_not_in_allow_list") != std::string::npos);
+  CHECK(text.find("samples get to the sink again") != std::string::npos);
 }
