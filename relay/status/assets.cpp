@@ -1,9 +1,9 @@
 #include "relay/status/assets.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <cstdio>
+#include <vector>
 
 #include "relay/base/gzip.h"
 
@@ -34,17 +34,25 @@
     return {fedwave_asset_##name, fedwave_asset_##name##_end}; \
   }
 
+// The modules of the page, the first of which loads the others.
+// clang-format off
+#define FEDWAVE_SCRIPTS(USE)                     \
+  USE(page) USE(address) USE(configuration) USE(cost) USE(elements) \
+  USE(figures) USE(header) USE(overview) USE(plots) USE(relay) \
+  USE(sources) USE(why) USE(words)
+// clang-format on
+#define FEDWAVE_EMBED_SCRIPT(name) FEDWAVE_EMBED(name##_js, FEDWAVE_PAGE_DIR "/" #name ".js")
+#define FEDWAVE_SCRIPT(name) script("/assets/" #name ".js", name##_js_bytes()),
+
 FEDWAVE_EMBED(index_html, FEDWAVE_PAGE_DIR "/index.html")
 FEDWAVE_EMBED(page_css, FEDWAVE_PAGE_DIR "/page.css")
-FEDWAVE_EMBED(page_js, FEDWAVE_PAGE_DIR "/page.js")
 FEDWAVE_EMBED(icon_svg, FEDWAVE_PAGE_DIR "/icon.svg")
+FEDWAVE_SCRIPTS(FEDWAVE_EMBED_SCRIPT)
 FEDWAVE_EMBED(chart_js, FEDWAVE_CHART_JS)
 // NOLINTEND(modernize-avoid-c-arrays)
 
 namespace fedwave::relay {
 namespace {
-
-constexpr std::string_view kJavaScript = "text/javascript; charset=utf-8";
 
 // FNV-1a: the same in every process that has the same page.
 std::string fingerprint(std::string_view bytes) {
@@ -59,13 +67,16 @@ Asset make_asset(std::string_view path, std::string_view content_type, std::stri
   return {path, content_type, bytes, base::GzipDeflater().deflate(bytes), fingerprint(bytes)};
 }
 
-const std::array<Asset, 5>& assets() {
-  static const std::array<Asset, 5> kAssets = {
+Asset script(std::string_view path, std::string_view bytes) {
+  return make_asset(path, "text/javascript; charset=utf-8", bytes);
+}
+
+const std::vector<Asset>& assets() {
+  static const std::vector<Asset> kAssets = {
       make_asset("/", "text/html; charset=utf-8", index_html_bytes()),
       make_asset("/assets/page.css", "text/css; charset=utf-8", page_css_bytes()),
-      make_asset("/assets/page.js", kJavaScript, page_js_bytes()),
       make_asset("/assets/icon.svg", "image/svg+xml", icon_svg_bytes()),
-      make_asset("/assets/chart.js", kJavaScript, chart_js_bytes())};
+      script("/assets/chart.js", chart_js_bytes()), FEDWAVE_SCRIPTS(FEDWAVE_SCRIPT)};
   return kAssets;
 }
 

@@ -1,6 +1,6 @@
-// The files of the page, which are in the program itself: index.html and what it loads. They are
-// compressed once, at the first use, and told apart by ETags that change with their bytes.
-// Immutable, any thread.
+// The files of the page, which are in the program itself: index.html and what it loads. Whatever
+// stands in their one table is served. They are compressed once, at the first use, and told apart
+// by ETags that change with their bytes. Immutable, any thread.
 #pragma once
 
 #include <string>

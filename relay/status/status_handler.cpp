@@ -100,7 +100,7 @@ struct StatusHandler::Route {
 
 const StatusHandler::Route* StatusHandler::find_route(std::string_view path) {
   using H = StatusHandler;
-  static constexpr std::array<Route, 18> kRoutes = {{
+  static constexpr std::array<Route, 14> kRoutes = {{
       {"/", &H::asset},
       {"/metrics", &H::metrics},
       {"/targets", &H::targets},
@@ -115,11 +115,9 @@ const StatusHandler::Route* StatusHandler::find_route(std::string_view path) {
       {"/api/v1/series", &H::series},
       {"/api/v1/tags", &H::tags},
       {"/api/v1/explain", &H::explain},
-      {"/assets/page.css", &H::asset},
-      {"/assets/page.js", &H::asset},
-      {"/assets/icon.svg", &H::asset},
-      {"/assets/chart.js", &H::asset},
   }};
+  static constexpr Route kAsset{"/assets/", &H::asset};
+  if (path.starts_with(kAsset.path)) return find_asset(path) == nullptr ? nullptr : &kAsset;
   const auto found = std::find_if(kRoutes.begin(), kRoutes.end(),
                                   [&](const Route& route) { return route.path == path; });
   return found == kRoutes.end() ? nullptr : &*found;
@@ -140,7 +138,9 @@ HttpReply StatusHandler::answer(const HttpRequestView& request) {
   if (route == nullptr || !route->is_open) {
     if (const auto refusal = access_.refuse(request)) {
       HttpReply reply = error_reply(request, refusal->status, refusal->reason);
-      if (!refusal->challenge.empty()) {
+      // Our page says itself that it wants credentials; with a challenge the browser would put its
+      // dialog before whoever happens to look.
+      if (!refusal->challenge.empty() && !request.header("X-Requested-With")) {
         reply.headers.emplace_back("WWW-Authenticate", refusal->challenge);
       }
       return reply;
@@ -202,8 +202,8 @@ HttpReply StatusHandler::reload(const HttpRequestView& request) {
 }
 
 HttpReply StatusHandler::asset(const HttpRequestView& request) {
-  const bool is_file = request.path.starts_with("/assets/");
-  const Asset* asset = find_asset(is_file ? request.path : "/");
+  const Asset* asset = find_asset(request.path);
+  if (asset == nullptr) asset = find_asset("/");  // a browser that asked for /config or /targets
   const bool is_gzip = takes_gzip(request);
   const std::string etag = '"' + asset->etag + (is_gzip ? "-gzip\"" : "\"");
   HttpReply reply;

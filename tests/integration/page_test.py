@@ -18,6 +18,7 @@ from support.processes import Server, accepts_connections, free_port, http_get, 
 
 LIFETIME = "280s"
 DESKTOP, PHONE, NARROWEST, WIDEST = 1280, 390, 360, 1600
+PAGE_FILES = os.path.join(fedwave.SOURCE_ROOT, "relay", "status", "page")
 TABS = ("overview", "sources", "why", "cost", "config")
 HOSTILE = "<img src=x onerror=window.taken=true>"
 CONTRAST_MIN = 4.5
@@ -140,6 +141,37 @@ class PageCase(FedwaveCase):
             "return [document.scrollingElement.scrollWidth, window.innerWidth]")
         self.assertLessEqual(widths[0], widths[1], "the page is wider than the window")
 
+    def looks(self):
+        """Every scheme and screen in turn, by a name for its picture."""
+        for scheme in ("light", "dark"):
+            self.browser.prefer(prefers_color_scheme=scheme)
+            for screen, width, scale in (("desktop", DESKTOP, 1), ("phone", PHONE, 2)):
+                self.browser.resize(width, 844, scale)
+                yield f"{screen}-{scheme}"
+
+    def leave_picture(self, name):
+        """For people to look at."""
+        folder = os.path.join(os.environ["FEDWAVE_BUILD"], "screenshots")
+        os.makedirs(folder, exist_ok=True)
+        path = os.path.join(folder, f"{name}.png")
+        self.browser.screenshot(path)
+        self.assertGreater(os.path.getsize(path), 20_000, path)
+
+    def relay_with_page(self, source, status="", name="mesh", proxy=None):
+        """`fedwave run` with one source and one sink of that name: the relay and its page."""
+        proxy = proxy or self.receiver().address
+        port = free_port()
+        relay = self.relay(f"""\
+clusterName: {json.dumps(name)}
+status: {{listen: '127.0.0.1:{port}'{status}}}
+sinks: [{{name: {json.dumps(name)}, proxyAddress: '{proxy}'}}]
+sources:
+  prometheus_sources:
+  - {{name: {json.dumps(name)}, url: '{source}', collection: {{interval: 1s}}}}
+""")
+        self.wait_for(relay, lambda: accepts_connections(port), "the status server")
+        return relay, f"127.0.0.1:{port}"
+
     def wait_for_answer(self, tab):
         self.browser.wait_for(f"return document.querySelector('#{tab}-answer').children.length > 0"
                               f" && !document.querySelector('#{tab}-answer').innerText"
@@ -188,6 +220,12 @@ class DemoPageTest(PageCase):
             with self.subTest(tab=tab):
                 self.tab(tab)
                 self.assert_quiet()
+
+    def test_every_file_of_it_is_served(self):
+        for name in os.listdir(PAGE_FILES):
+            with self.subTest(file=name), open(os.path.join(PAGE_FILES, name), "rb") as file:
+                path = "" if name == "index.html" else f"assets/{name}"
+                self.assertEqual(http_get(f"{self.demo.url}/{path}"), (200, file.read()))
 
     def test_one_look_tells_that_all_is_well_and_the_figures_are_the_relays(self):
         self.tab("overview")
@@ -291,6 +329,38 @@ class DemoPageTest(PageCase):
         tag = self.demo.api("tags?limit=1")["tags"][0]
         self.browser.wait_for_text("#cost-answer tbody tr:first-child", tag["key"])
 
+    def test_what_the_filters_dropped_leads_to_the_metrics_and_on_to_the_rule(self):
+        self.tab("overview")
+        self.browser.script("[...document.querySelectorAll('#overview-answer .reason a')]"
+                            ".find(e => e.innerText.includes('metricAllowList')).click()")
+        dropped = self.demo.api("series?show=dropped")
+        self.browser.wait_for(lambda: len(self.browser.texts("#cost-answer tbody tr")) ==
+                              dropped["total"], "the dropped metrics")
+        self.assertEqual(self.browser.script("return document.getElementById('cost-show').value"),
+                         "dropped")
+        whole = next(metric for metric in dropped["metrics"] if not metric["kept"])
+        self.assertIn(f"dropped {whole['name']} ", self.browser.text("#cost-answer tbody"))
+        self.browser.script("[...document.querySelectorAll('#cost-answer td a')]"
+                            ".find(e => e.innerText === 'Why?').click()")
+        self.browser.wait_for_text("#why-answer .rule-large", "List")
+
+    def test_cost_tells_at_once_what_is_dropped_and_what_repeats(self):
+        self.tab("cost")
+        dropped = self.demo.api("series?show=dropped&sort=series&limit=1")
+        [first, *_] = self.browser.texts("#cost-answer .dropped li")
+        self.assertTrue(first.startswith(dropped["metrics"][0]["name"]), first)
+        self.assertRegex(first, r"metric(Tag)?(Allow|Deny)List.* Why\?$")
+        self.assertLess(dropped["new_share"], 0.99, "the demo is scraped faster than it changes")
+        self.assertRegex(self.browser.text("#cost-answer"), r"\d % of the samples are new")
+
+    def test_no_name_is_broken_on_a_wide_screen_but_between_its_parts(self):
+        self.tab("cost", q="istio_request_duration")
+        broken = self.browser.script(
+            "return [...document.querySelectorAll('#cost-answer tbody td:first-child code')]"
+            ".filter(e => e.getClientRects().length !== 1 && e.getClientRects().length"
+            " !== e.childNodes.length).map(e => e.innerText)")
+        self.assertEqual(broken, [])
+
     def test_the_configuration_is_shown_as_it_is(self):
         self.tab("config")
         served = http_get(f"{self.demo.url}/config", {"Accept": "text/yaml"})[1].decode()
@@ -353,18 +423,11 @@ class DemoPageTest(PageCase):
                     self.assertEqual(self.browser.script(LOW_CONTRAST, CONTRAST_MIN), [])
 
     def test_pictures_of_it_are_left_for_people_to_look_at(self):
-        folder = os.path.join(os.environ["FEDWAVE_BUILD"], "screenshots")
-        os.makedirs(folder, exist_ok=True)
         name = self.dropped_metric()
-        for scheme in ("light", "dark"):
-            self.browser.prefer(prefers_color_scheme=scheme)
-            for screen, width, scale in (("desktop", DESKTOP, 1), ("phone", PHONE, 2)):
-                self.browser.resize(width, 844, scale)
-                for tab, parameters in (("overview", {}), ("why", {"series": name}), ("cost", {})):
-                    self.tab(tab, **parameters)
-                    path = os.path.join(folder, f"{tab}-{screen}-{scheme}.png")
-                    self.browser.screenshot(path)
-                    self.assertGreater(os.path.getsize(path), 20_000, path)
+        for look in self.looks():
+            for tab in TABS:
+                self.tab(tab, **({"series": name} if tab == "why" else {}))
+                self.leave_picture(f"{tab}-{look}")
 
 
 class RestartTest(PageCase):
@@ -389,29 +452,75 @@ class RestartTest(PageCase):
         self.assertTrue(self.browser.script("return window.notLoadedAgain"))
 
 
-class HostileTest(PageCase):
-    def relay_with_page(self, source, more=""):
-        port = free_port()
-        relay = self.relay(f"""\
-clusterName: {json.dumps(HOSTILE)}
-status: {{listen: '127.0.0.1:{port}'{more}}}
-sinks: [{{name: {json.dumps(HOSTILE)}, proxyAddress: '{self.receiver().address}'}}]
-sources:
-  prometheus_sources:
-  - {{name: {json.dumps(HOSTILE)}, url: '{source}', collection: {{interval: 1s}}}}
-""")
-        self.wait_for(relay, lambda: accepts_connections(port), "the status server")
-        return relay, port
+class TroubleTest(PageCase):
+    def test_a_source_and_a_sink_that_fail_are_told_in_words_with_what_to_do(self):
+        server = self.web_server({"/metrics": web.in_turn(
+            web.page("up 1\n"), web.status(500, "Internal Server Error"))})
+        _, address = self.relay_with_page(server.url("/metrics"),
+                                          proxy=f"127.0.0.1:{free_port()}")
+        self.show(f"http://{address}/", ready="2 things need you")
+        problems = self.browser.texts("#verdict li")
+        self.assertRegex(problems[0], 'Source "mesh" cannot be scraped for .*500')
+        self.assertRegex(problems[1], 'Sink "mesh" cannot deliver for .*1 point waits? in memory')
+        self.assertRegex(self.browser.text("#verdict code"),
+                         r"^fedwave dump --config \S+ --source mesh$")
+        self.assertIn("trouble mesh", self.browser.text(SINK_ROW))
+        for look in self.looks():
+            self.assertEqual(self.browser.script(LOW_CONTRAST, CONTRAST_MIN), [])
+            self.assert_fits()
+            self.leave_picture(f"trouble-{look}")
 
+
+class CredentialsTest(PageCase):
+    """The page is behind them like everything else; here they stand in the address."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.web_server({"/metrics": web.page("up 1\n")})
+
+    def relay_behind(self, status):
+        return self.relay_with_page(self.server.url("/metrics"), f", {status}")[1]
+
+    def assert_page_lives(self, address, credentials):
+        self.assertEqual(http_get(f"http://{address}/")[0], 401)
+        self.assertEqual(http_get(f"http://{address}/-/healthy")[0], 200)
+        self.show(f"http://{credentials}@{address}/#why?series=up")
+        self.browser.wait_for_text("#why-answer", "up.value")
+        self.browser.wait_for("return performance.getEntriesByType('resource')"
+                              ".filter(e => e.name.endsWith('/api/v1/status')).length > 2",
+                              "more questions to the relay")
+        self.assertIn("All is well", self.browser.text("#verdict"))
+        self.assert_quiet()
+
+    def test_with_basic_auth(self):
+        self.assert_page_lives(
+            self.relay_behind("basic_auth: {username: jo, password: s3cret}"), "jo:s3cret")
+
+    def test_with_a_bearer_token_which_is_a_browsers_password(self):
+        token = self.write("token", "t0ken")
+        address = self.relay_behind(f"bearer_token_file: '{token}'")
+        self.assert_page_lives(address, "anybody:t0ken")
+        self.write("token", "an0ther")
+        self.browser.wait_for_text("#verdict", "Sign in again")
+        self.assertRegex(self.browser.text("#verdict"), r"What stands below is old, from \d\d:\d\d")
+        self.assertEqual(self.browser.script(LOW_CONTRAST, CONTRAST_MIN), [])
+        self.assertIn("up.value", self.browser.text("#why-answer"))
+        self.browser.script("document.getElementById('sign-in').click()")
+        self.browser.wait_for(lambda: "Sign in again" not in self.browser.text("body"),
+                              "another page")
+        self.show(f"http://anybody:an0ther@{address}/")
+
+
+class HostileTest(PageCase):
     def assert_nothing_came_alive(self):
         self.assertEqual(self.browser.script("return [...document.images].map(i => i.src)")[1:], [])
         self.assertFalse(self.browser.script("return 'taken' in window"))
 
     def test_names_and_labels_that_are_markup_are_shown_as_text(self):
         server = self.web_server({"/metrics": web.page(f'up{{pod="{HOSTILE}"}} 1\n')})
-        relay, port = self.relay_with_page(server.url("/metrics"))
+        relay, address = self.relay_with_page(server.url("/metrics"), name=HOSTILE)
         self.wait_for(relay, lambda: server.finished("/metrics"), "a scrape")
-        url = f"http://127.0.0.1:{port}/"
+        url = f"http://{address}/"
         for tab, place in (("overview", "#overview-answer"), ("sources", "#sources-answer"),
                            ("why?series=up", "#why-answer"), ("config", "#config-answer")):
             with self.subTest(tab=tab):
@@ -422,8 +531,8 @@ sources:
 
     def test_a_source_that_fails_is_told_in_words_and_its_answer_is_text(self):
         server = self.web_server({"/metrics": web.status(500, HOSTILE)})
-        _, port = self.relay_with_page(server.url("/metrics"))
-        self.show(f"http://127.0.0.1:{port}/", ready="needs you")
+        _, address = self.relay_with_page(server.url("/metrics"), name=HOSTILE)
+        self.show(f"http://{address}/", ready="needs you")
         self.browser.wait_for_text(SOURCE_ROW, "500")
         self.assertIn("down", self.browser.text(SOURCE_ROW))
         self.assert_nothing_came_alive()
