@@ -33,6 +33,8 @@ constexpr std::int64_t kFirstOwnPointsMs = 5'000;
 // A survey is made again at most so often, and takes at most this share of the time.
 constexpr std::int64_t kSurveyPauseMs = 2'000;
 constexpr std::int64_t kSurveyPausePerMs = 20;
+// So long the one who asks waits for it; most are made in this time.
+constexpr std::int64_t kSurveyWaitMs = 300;
 
 // One set of block writers, one for each sink; lent to a scrape.
 using WriterSet = std::vector<std::unique_ptr<sinks::BlockWriter>>;
@@ -57,16 +59,17 @@ struct TargetSlot {
 };
 using Slot = std::shared_ptr<TargetSlot>;
 
-// The last survey of a source, with a lock of its own: making one takes a while.
+// The last survey of a source.
 struct SurveyKept {
-  std::mutex mutex;
   std::shared_ptr<const Survey> survey;
+  bool is_under_way = false;
   std::int64_t not_before_ms = 0;  // steady time
 };
 
 struct SourceLine {
   const config::Source* source = nullptr;
   std::unique_ptr<OwnPoints> own;  // instead of targets: the relay's own figures
+  std::mutex own_in_use;           // as a target's
   std::int64_t offset_ms = 0;
   std::map<std::string, Slot> targets;  // by address; "" as the name resolves
   std::deque<Slot> waiting;             // for one of the places among kTargetsAtOnce
@@ -76,12 +79,14 @@ struct SourceLine {
   SurveyKept survey;
 };
 
-// What a worker does next: the schedule's tick of a source (target null), or the scrape of one of
-// its targets. Due by the steady clock: a wall clock that is set back must not stop the scraping.
+// What a worker does next: the schedule's tick of a source (target null), the scrape of one of its
+// targets, or a survey of them. Due by the steady clock: a wall clock that is set back must not
+// stop the scraping.
 struct Job {
   std::int64_t due_ms = 0;
   SourceLine* source = nullptr;
   Slot target;
+  bool surveys = false;
   bool operator<(const Job& other) const { return due_ms > other.due_ms; }  // earliest on top
 };
 
@@ -130,7 +135,8 @@ struct Pipeline::Impl {
   void with_writers(Use use);
   void stop(std::int64_t grace_ms);
   [[nodiscard]] PipelineFigures figures() const;
-  std::shared_ptr<const Survey> survey(SourceLine& line) const;
+  void make_survey(SourceLine& line);
+  std::shared_ptr<const Survey> survey(SourceLine& line);
 
   const config::Config& config;
   const base::Clock& clock;
@@ -142,6 +148,7 @@ struct Pipeline::Impl {
   mutable std::mutex mutex;  // guards everything below, and the lines' figures and targets
   std::condition_variable wake;
   std::condition_variable idle;
+  std::condition_variable surveyed;
   std::priority_queue<Job> jobs;
   std::vector<WriterSet> writers;
   std::size_t workers_max = 0;
@@ -170,8 +177,9 @@ void Pipeline::Impl::make_sources() {
     add_source(*config.internal_stats);
     sources.back()->own = std::make_unique<OwnPoints>(config, clock);
   }
-  // Enough for every source to use all its places and its tick: nobody waits for another source.
-  workers_max = sources.size() * (kTargetsAtOnce + 1) + 1;
+  // Enough for every source to use all its places, its tick and a survey: nobody waits for another
+  // source.
+  workers_max = sources.size() * (kTargetsAtOnce + 2) + 1;
 }
 
 void Pipeline::Impl::add_source(const config::Source& source) {
@@ -188,7 +196,10 @@ void Pipeline::Impl::start() {
   for (const auto& line : sources) {
     const std::int64_t first_in_ms =
         line->own ? std::min(line->source->interval_ms, kFirstOwnPointsMs) : 0;
-    jobs.push({.due_ms = clock.steady_ms() + first_in_ms, .source = line.get(), .target = nullptr});
+    jobs.push({.due_ms = clock.steady_ms() + first_in_ms,
+               .source = line.get(),
+               .target = nullptr,
+               .surveys = false});
   }
   add_worker_locked();
 }
@@ -221,7 +232,9 @@ void Pipeline::Impl::work() noexcept {
     ++at_work;
     add_worker_locked();
     lock.unlock();
-    if (job.target) {
+    if (job.surveys) {
+      make_survey(*job.source);
+    } else if (job.target) {
       scrape(*job.source, *job.target);
     } else if (job.source->own) {
       send_own(*job.source);
@@ -262,8 +275,10 @@ void Pipeline::Impl::add_new_targets(SourceLine& line, const std::vector<std::st
 void Pipeline::Impl::start_waiting_locked(SourceLine& line) {
   while (!line.waiting.empty() && line.running < kTargetsAtOnce) {
     ++line.running;
-    jobs.push(
-        {.due_ms = clock.steady_ms(), .source = &line, .target = std::move(line.waiting.front())});
+    jobs.push({.due_ms = clock.steady_ms(),
+               .source = &line,
+               .target = std::move(line.waiting.front()),
+               .surveys = false});
     line.waiting.pop_front();
   }
   wake.notify_all();
@@ -295,7 +310,8 @@ void Pipeline::Impl::schedule_next_locked(SourceLine& line, std::int64_t start_m
   const std::int64_t next_ms = next_scrape_ms(start_ms, line.offset_ms, line.source->interval_ms);
   jobs.push({.due_ms = clock.steady_ms() + std::max<std::int64_t>(next_ms - clock.wall_ms(), 0),
              .source = &line,
-             .target = nullptr});
+             .target = nullptr,
+             .surveys = false});
 }
 
 WriterSet Pipeline::Impl::borrow_writers() {
@@ -341,6 +357,7 @@ void Pipeline::Impl::send_own(SourceLine& line) {
   const std::int64_t start_ms = clock.wall_ms();
   const PipelineFigures now = figures();
   with_writers([&](const std::vector<sinks::BlockWriter*>& pointers) {
+    const std::lock_guard in_use(line.own_in_use);
     const ScrapeResult result = line.own->send(now, pointers);
     const std::lock_guard lock(mutex);
     count_locked(line.figures, result);
@@ -388,7 +405,11 @@ void Pipeline::Impl::note(SourceLine& line, TargetSlot& slot, const ScrapeResult
     }
     count_locked(line.figures, result);
     line.figures.series = 0;
-    for (const auto& [address, each] : line.targets) line.figures.series += each->figures.series;
+    for (const auto& [address, each] : line.targets) {
+      line.figures.series += each->figures.series;
+      // That of any: a good answer of another address does not make up for it.
+      if (line.figures.last_error.empty()) line.figures.last_error = each->figures.last_error;
+    }
   }
   log_scrape(slot, result, is_news && !cancelled, is_first_empty);
   log_if_nothing_passes(slot, result);
@@ -507,28 +528,50 @@ PipelineFigures Pipeline::Impl::figures() const {
   return figures;
 }
 
-std::shared_ptr<const Survey> Pipeline::Impl::survey(SourceLine& line) const {
-  const std::lock_guard one_at_a_time(line.survey.mutex);
+// One target at a time, each between two of its scrapes. One that has never answered has nothing to
+// show, and may be in use for long.
+void Pipeline::Impl::make_survey(SourceLine& line) {
   const std::int64_t begun_ms = clock.steady_ms();
-  if (begun_ms < line.survey.not_before_ms) return line.survey.survey;
   std::vector<Slot> slots;
   {
     const std::lock_guard lock(mutex);
-    for (const auto& [address, slot] : line.targets) slots.push_back(slot);
+    for (const auto& [address, slot] : line.targets) {
+      if (slot->figures.series > 0) slots.push_back(slot);
+    }
   }
-  if (slots.empty()) return line.survey.survey;
   SurveyBuilder builder(sinks.size());
-  std::vector<std::unique_lock<std::mutex>> in_use;
+  std::int64_t waited_ms = 0;
   for (const Slot& slot : slots) {
-    if (!in_use.emplace_back(slot->in_use, std::try_to_lock)) return line.survey.survey;
+    const std::int64_t asked_ms = clock.steady_ms();
+    const std::lock_guard in_use(slot->in_use);
+    waited_ms += clock.steady_ms() - asked_ms;
+    slot->target->transform().survey(builder);
   }
-  for (const Slot& slot : slots) slot->target->transform().survey(builder);
-  in_use.clear();
-  line.survey.survey = std::make_shared<const Survey>(builder.finish(clock.wall_ms()));
+  if (line.own) {
+    const std::lock_guard in_use(line.own_in_use);
+    line.own->transform().survey(builder);
+  }
+  auto survey = std::make_shared<const Survey>(builder.finish(clock.wall_ms()));
   const std::int64_t end_ms = clock.steady_ms();
+  const std::lock_guard lock(mutex);
+  line.survey.survey = std::move(survey);
+  line.survey.is_under_way = false;
   line.survey.not_before_ms =
-      end_ms + std::max(kSurveyPauseMs, kSurveyPausePerMs * (end_ms - begun_ms));
-  return line.survey.survey;
+      end_ms + std::max(kSurveyPauseMs, kSurveyPausePerMs * (end_ms - begun_ms - waited_ms));
+  surveyed.notify_all();
+}
+
+std::shared_ptr<const Survey> Pipeline::Impl::survey(SourceLine& line) {
+  std::unique_lock lock(mutex);
+  SurveyKept& kept = line.survey;
+  if (stopping || line.figures.scrapes == 0) return kept.survey;
+  if (!kept.is_under_way && clock.steady_ms() >= kept.not_before_ms) {
+    kept.is_under_way = true;
+    jobs.push({.due_ms = clock.steady_ms(), .source = &line, .target = nullptr, .surveys = true});
+    wake.notify_all();
+  }
+  surveyed.wait_for(lock, milliseconds(kSurveyWaitMs), [&] { return !kept.is_under_way; });
+  return kept.survey;
 }
 
 PipelineFigures Pipeline::figures() const {

@@ -42,8 +42,9 @@ class Pipeline {
 
   [[nodiscard]] PipelineFigures figures() const;
 
-  // What the series of a source cost, by metric and tag; never waits for a scrape: while one is
-  // under way, the survey is the one before it, and null when there is none yet. Any thread.
+  // What the series of a source cost, by metric and tag: a worker makes a new one, at most every
+  // two seconds. Waits for it a moment, then gives the one from before; null when there is none
+  // yet. Any thread.
   [[nodiscard]] std::shared_ptr<const Survey> survey(std::size_t source) const;
 
   struct Impl;

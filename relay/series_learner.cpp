@@ -25,13 +25,8 @@ std::uint64_t name_variant(SampleKind kind, bool converts) {
   return (converts ? 64U : 32U) + static_cast<std::uint64_t>(kind);
 }
 
-// Nobody wants to read a longer one.
+// A name that is longer is not sent.
 constexpr std::size_t kOriginBytesMax = 4096;
-std::string_view origin_of(const SampleLineView& sample) {
-  return sample.series.size() <= kOriginBytesMax
-             ? sample.series
-             : sample.series.substr(0, parsers::metric_name_length(sample.series));
-}
 
 // The labels have no say then.
 bool is_sources_name_verdict(Verdict verdict) {
@@ -53,7 +48,7 @@ Malformed SeriesLearner::learn(const SampleLineView& sample, const SeriesTable::
       stages_.may_convert(sample.kind) ? own_parts(sample, parts) : shared_parts(sample, parts);
   if (bad != Malformed::None) return bad;
   count_repairs(parts, repairs);
-  note_kept_example(sample, parts);
+  note_examples(sample, parts);
   entry = &table_.insert(key, parts.name, parts.labels);
   return Malformed::None;
 }
@@ -73,7 +68,7 @@ Malformed SeriesLearner::shared_parts(const SampleLineView& sample, Parts& parts
   if (is_sources_name_verdict(table_.part(parts.name).verdict(0))) {
     parts.labels = no_labels();
   } else if (parts.labels == 0) {
-    plan_labels(sample);
+    stages_.plan_labels(series_, sample.kind, labels_plan_);
     parts.labels = table_.insert_part(labels_key, labels_plan_.part);
   }
   return Malformed::None;
@@ -92,20 +87,10 @@ PartArena::Id SeriesLearner::shared_part(const SeriesTable::Key& key, Plan plan)
 PartArena::Id SeriesLearner::name_part(const SampleLineView& sample, std::string_view name) {
   const auto plan = [&]() -> const PartPlan& {
     stages_.plan_name(name, sample.kind, false, name_plan_);
-    name_plan_.part.origin = origin_of(sample);
+    name_plan_.part.origin = name.substr(0, kOriginBytesMax);
     return name_plan_.part;
   };
   return shared_part(base::seeded_hash128(name, name_variant(sample.kind, false)), plan);
-}
-
-void SeriesLearner::plan_labels(const SampleLineView& sample) {
-  stages_.plan_labels(series_, sample.kind, labels_plan_);
-  // Where all is well, one of the name's series is example enough.
-  const std::vector<SinkPart>& sinks = labels_plan_.part.sinks;
-  const bool is_kept = std::all_of(sinks.begin(), sinks.end(), [](const SinkPart& sink) {
-    return sink.verdict == Verdict::Kept;
-  });
-  labels_plan_.part.origin = is_kept ? std::string_view() : origin_of(sample);
 }
 
 // For series whose name decides alone.
@@ -121,10 +106,10 @@ PartArena::Id SeriesLearner::no_labels() {
 // The labels' part is the series' own here: it says which distribution, and with which bound.
 Malformed SeriesLearner::own_parts(const SampleLineView& sample, Parts& parts) {
   if (const Malformed bad = parse(sample.series); bad != Malformed::None) return bad;
-  plan_labels(sample);
+  stages_.plan_labels(series_, sample.kind, labels_plan_);
   const bool converts = labels_plan_.part.converts;
   stages_.plan_name(series_.name, sample.kind, converts, name_plan_);
-  name_plan_.part.origin = origin_of(sample);
+  name_plan_.part.origin = series_.name.substr(0, kOriginBytesMax);
   parts.name = shared_part(base::seeded_hash128(series_.name, name_variant(sample.kind, converts)),
                            [this]() -> const PartPlan& { return name_plan_.part; });
   const std::uint32_t group = converts ? distribution_group() : 0;
@@ -151,17 +136,11 @@ std::uint32_t SeriesLearner::distribution_group() {
   return distributions_.group_of(key, std::move(lines));
 }
 
-// Once for a name.
-void SeriesLearner::note_kept_example(const SampleLineView& sample, const Parts& parts) {
+void SeriesLearner::note_examples(const SampleLineView& sample, const Parts& parts) {
   const PartView name = table_.part(parts.name);
-  if (name.head().kept_example != KeptExample::None) return;
   const PartView labels = table_.part(parts.labels);
   for (std::size_t i = 0; i < stages_.sink_count(); ++i) {
-    if (line_verdict(name, labels, i) != Verdict::Kept) continue;
-    const std::size_t bytes = parsers::metric_name_length(sample.series);
-    table_.note_kept_example(parts.name, bytes > 0 ? sample.series.substr(0, bytes) : series_.name,
-                             origin_of(sample));
-    return;
+    table_.note_example(parts.name, line_verdict(name, labels, i), sample.series, sample.kind);
   }
 }
 

@@ -38,13 +38,12 @@ class SeriesLearner {
   parsers::Malformed own_parts(const parsers::SampleLineView& sample, Parts& parts);
   parsers::Malformed parse(std::string_view series);
   PartArena::Id name_part(const parsers::SampleLineView& sample, std::string_view name);
-  void plan_labels(const parsers::SampleLineView& sample);
   // `plan` is asked only when the part is new.
   template <class Plan>
   PartArena::Id shared_part(const SeriesTable::Key& key, Plan plan);
   PartArena::Id no_labels();
   std::uint32_t distribution_group();
-  void note_kept_example(const parsers::SampleLineView& sample, const Parts& parts);
+  void note_examples(const parsers::SampleLineView& sample, const Parts& parts);
   void count_repairs(const Parts& parts, std::span<std::uint64_t> repairs) const;
 
   const SeriesStages& stages_;

@@ -101,7 +101,7 @@ PartArena::Id PartArena::add(const PartPlan& plan, std::uint32_t group) {
                   .truncates = plan.truncates,
                   .converts = plan.converts,
                   .is_bucket = plan.is_bucket,
-                  .kept_example = KeptExample::None};
+                  .examples = 0};
   put(put(part, &head, sizeof head), texts.data(), texts.size() * sizeof(SinkText));
   for (std::size_t i = 0; i < plan.sinks.size(); ++i) {
     char* const text = part + texts[i].at;

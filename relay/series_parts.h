@@ -21,12 +21,10 @@ namespace fedwave::relay {
 // Copies may read this much beyond the end of a part's text: they go in wide steps.
 inline constexpr std::size_t kPartSlackBytes = 32;
 
-// Which series of a name that are sent can be shown as an example.
-enum class KeptExample : std::uint8_t {
-  None,       // none has been seen
-  Origin,     // the one that the part came with
-  Elsewhere,  // that one is dropped for its labels; see SeriesTable::kept_example
-};
+constexpr std::uint16_t example_bit(Verdict verdict) {
+  static_assert(kVerdictCount <= 16);
+  return static_cast<std::uint16_t>(1U << static_cast<unsigned>(verdict));
+}
 
 // Reads one part. Good until its arena is gone.
 class PartView {
@@ -34,10 +32,10 @@ class PartView {
   struct Head {
     double bound;         // of a distribution's bucket
     std::uint32_t group;  // of a distribution's part
-    bool truncates;
-    bool converts;
-    bool is_bucket;
-    KeptExample kept_example;  // of a name's part
+    bool truncates : 1;
+    bool converts : 1;
+    bool is_bucket : 1;
+    std::uint16_t examples;  // of a name's part: by verdict, whether the table has an example
   };
   struct SinkText {
     std::uint32_t at;  // from the beginning of the part
@@ -85,9 +83,9 @@ class PartArena {
 
   Id add(const PartPlan& plan, std::uint32_t group = 0);
   [[nodiscard]] PartView at(Id id) const { return PartView(address(id)); }
-  void set_kept_example(Id id, KeptExample example) {
-    reinterpret_cast<PartView::Head*>(chunks_[id / kUnitsPerChunk] + id % kUnitsPerChunk * kUnit)
-        ->kept_example = example;
+  void note_example(Id id, Verdict verdict) {
+    char* const part = chunks_[id / kUnitsPerChunk] + id % kUnitsPerChunk * kUnit;
+    reinterpret_cast<PartView::Head*>(part)->examples |= example_bit(verdict);
   }
   void prefetch(Id id) const {
     const char* part = address(id);

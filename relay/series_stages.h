@@ -64,7 +64,7 @@ struct PartPlan {
   bool is_bucket = false;  // with converts: a bucket, not the count or the sum
   double bound = 0;        // with is_bucket
   std::vector<SinkPart> sinks;
-  std::string origin;  // a series that it came with, for surveys; set by the learner
+  std::string origin;  // of a name: as the page has it, for surveys; set by the learner
 };
 
 struct NamePlan {

@@ -5,7 +5,9 @@
 namespace fedwave::relay {
 namespace {
 
-constexpr std::size_t kKeptExamplesMax = 10'000;
+constexpr std::size_t kExampledNamesMax = 10'000;
+// Nobody wants to read a longer one.
+constexpr std::size_t kExampleBytesMax = 2048;
 
 }  // namespace
 
@@ -32,20 +34,19 @@ PartArena::Id SeriesTable::insert_own_part(const PartPlan& plan, std::uint32_t g
   return parts_.add(plan, group);
 }
 
-void SeriesTable::note_kept_example(PartArena::Id name_part, std::string_view name,
-                                    std::string_view series) {
-  if (part(name_part).origin(sink_count_) == series) {
-    parts_.set_kept_example(name_part, KeptExample::Origin);
-    return;
-  }
-  if (kept_examples_.size() >= kKeptExamplesMax) return;
-  parts_.set_kept_example(name_part, KeptExample::Elsewhere);
-  kept_examples_[std::string(name)] = series;
+void SeriesTable::note_example(PartArena::Id name, Verdict verdict, std::string_view series,
+                               parsers::SampleKind kind) {
+  const PartView part = parts_.at(name);
+  if ((part.head().examples & example_bit(verdict)) != 0) return;
+  if (series.size() > kExampleBytesMax || examples_.size() >= kExampledNamesMax) return;
+  parts_.note_example(name, verdict);
+  examples_[std::string(part.origin(sink_count_))].try_emplace(verdict,
+                                                               Example{std::string(series), kind});
 }
 
-std::string SeriesTable::kept_example(const std::string& name) const {
-  const auto found = kept_examples_.find(name);
-  return found == kept_examples_.end() ? std::string() : found->second;
+const SeriesTable::Examples* SeriesTable::examples(const PartView& name) const {
+  const auto found = examples_.find(std::string(name.origin(sink_count_)));
+  return found == examples_.end() ? nullptr : &found->second;
 }
 
 bool SeriesTable::evict(std::uint32_t oldest) {
@@ -54,15 +55,22 @@ bool SeriesTable::evict(std::uint32_t oldest) {
   if (kept * 4 > size() * 3) return false;  // less than a quarter is gone
   SlotTable<SeriesEntry> series(kept);
   PartArena parts;
+  std::unordered_map<std::string, Examples> examples;
   std::unordered_map<PartArena::Id, PartArena::Id> moved;
   const auto move = [&](PartArena::Id& part) {
     const auto [known, is_new] = moved.try_emplace(part, 0);
     if (is_new) known->second = parts.copy(parts_, part, sink_count_);
     part = known->second;
+    return is_new;
+  };
+  const auto keep_examples = [&](std::string_view name) {
+    const auto found = examples_.find(std::string(name));
+    if (found != examples_.end()) examples.insert(examples_.extract(found));
   };
   series_.each([&](SeriesEntry entry) {
     if (entry.last_seen < oldest) return;
-    move(entry.name);
+    const std::string_view name = parts_.at(entry.name).origin(sink_count_);
+    if (move(entry.name)) keep_examples(name);
     move(entry.labels);
     series.adopt(entry);
   });
@@ -76,6 +84,7 @@ bool SeriesTable::evict(std::uint32_t oldest) {
   series_ = std::move(series);
   shared_ = std::move(shared);
   parts_ = std::move(parts);
+  examples_ = std::move(examples);
   return true;
 }
 

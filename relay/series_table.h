@@ -10,6 +10,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -59,10 +60,18 @@ class SeriesTable {
   // One that belongs to a single series.
   PartArena::Id insert_own_part(const PartPlan& plan, std::uint32_t group);
 
-  // Remembers that a series of the name is sent, and which, where the name's part does not have it.
-  void note_kept_example(PartArena::Id name_part, std::string_view name, std::string_view series);
-  // Empty where the part's origin is the example, or where there is none.
-  [[nodiscard]] std::string kept_example(const std::string& name) const;
+  // One series for each thing that becomes of those of a name, for surveys.
+  struct Example {
+    std::string series;
+    parsers::SampleKind kind = parsers::SampleKind::Untyped;
+  };
+  using Examples = std::map<Verdict, Example>;
+
+  // Does nothing when there is one, or when there are very many.
+  void note_example(PartArena::Id name, Verdict verdict, std::string_view series,
+                    parsers::SampleKind kind);
+  // Of a name's part; null when there is none.
+  [[nodiscard]] const Examples* examples(const PartView& name) const;
 
   // Throws out what was last seen before `oldest`, once that is worth the copying of the rest; true
   // when it was.
@@ -93,7 +102,7 @@ class SeriesTable {
   SlotTable<SeriesEntry> series_;
   SlotTable<PartEntry> shared_;  // which part has which key
   PartArena parts_;
-  std::unordered_map<std::string, std::string> kept_examples_;  // by name
+  std::unordered_map<std::string, Examples> examples_;  // by the parts' origins
 };
 
 }  // namespace fedwave::relay

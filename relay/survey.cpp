@@ -1,38 +1,16 @@
 #include "relay/survey.h"
 
 #include <algorithm>
-#include <unordered_map>
 #include <utility>
 
-#include "parsers/scan.h"
 #include "relay/base/hash.h"
 
 namespace fedwave::relay {
 namespace {
 
-std::string_view labels_text(std::string_view series) {
-  return series.substr(parsers::metric_name_length(series));
-}
-
 // The rendered head is `"name" `.
 std::string_view name_in_head(std::string_view head) {
   return head.size() < 3 ? std::string_view() : head.substr(1, head.size() - 3);
-}
-
-std::string page_name(const PartView& name, std::size_t sinks) {
-  const std::string_view series = name.origin(sinks);
-  if (const std::size_t bytes = parsers::metric_name_length(series); bytes > 0) {
-    return std::string(series.substr(0, bytes));
-  }
-  parsers::SeriesBuffer parsed;
-  if (parsers::parse_series(series, parsed) == parsers::Malformed::None) {
-    return std::string(parsed.name);
-  }
-  // A quoted name before so many labels that they were not kept.
-  for (std::size_t i = 0; i < sinks; ++i) {
-    if (!name.text(i).empty()) return std::string(name_in_head(name.text(i)));
-  }
-  return "(a name in quotes)";
 }
 
 // Cuts the next `"key"="value"` off a rendered tail; false at its end.
@@ -61,39 +39,24 @@ std::uint64_t line_hash(std::string_view head, std::string_view tail) {
   return base::seeded_hash128(head).low * 3 + base::seeded_hash128(tail).low;
 }
 
-bool is_of_name(Verdict verdict) {
-  return verdict == Verdict::SourceNotInAllowList || verdict == Verdict::SourceDenyList ||
-         verdict == Verdict::SinkNotInAllowList || verdict == Verdict::SinkDenyList ||
-         verdict == Verdict::EmptyName || verdict == Verdict::NameTooLong;
-}
-
 }  // namespace
 
-SurveyedMetric& SurveyBuilder::metric(const PartView& name) {
-  std::string page = page_name(name, sinks_);
-  SurveyedMetric& metric = metrics_[page];
+SurveyedMetric& SurveyBuilder::metric(const SeriesTable& table, const PartView& name) {
+  const std::string page_name(name.origin(sinks_));
+  SurveyedMetric& metric = metrics_[page_name];
   if (metric.sinks.empty()) {
-    metric.name = std::move(page);
+    metric.name = page_name;
     metric.sinks.resize(sinks_);
   }
   for (std::size_t i = 0; i < sinks_; ++i) {
     if (metric.sinks[i].sent_as.empty()) metric.sinks[i].sent_as = name_in_head(name.text(i));
   }
-  return metric;
-}
-
-// A labels part remembers where it came from only when somebody drops it.
-void SurveyBuilder::note_example(SurveyedMetric& metric, Verdict verdict, const PartView& name,
-                                 const PartView& labels) const {
-  std::string& example = metric.examples[static_cast<std::size_t>(verdict)];
-  if (!example.empty()) return;
-  const std::string_view first = name.origin(sinks_);
-  const std::string_view own = labels.origin(sinks_);
-  if (is_of_name(verdict)) {
-    example = first;
-  } else if (!own.empty()) {
-    example = metric.name + std::string(labels_text(own));
+  if (const SeriesTable::Examples* examples = table.examples(name)) {
+    for (const auto& [verdict, example] : *examples) {
+      metric.examples[static_cast<std::size_t>(verdict)] = example;
+    }
   }
+  return metric;
 }
 
 void SurveyBuilder::add_tags(std::size_t sink, std::string_view tail, std::uint64_t series) {
@@ -104,65 +67,69 @@ void SurveyBuilder::add_tags(std::size_t sink, std::string_view tail, std::uint6
     auto found = tags_[sink].find(key);
     if (found == tags_[sink].end()) found = tags_[sink].try_emplace(std::string(key)).first;
     found->second.series += series;
-    found->second.values.insert(base::seeded_hash128(value).low);
+    found->second.values.add(base::seeded_hash128(value).low);
   }
 }
-
-// What is collected in one walk over a table.
-struct SurveyBuilder::Walk {
-  std::unordered_map<PartArena::Id, SurveyedMetric*> metrics;
-  // Of each labels part, how many series that are kept have it at each sink.
-  std::unordered_map<PartArena::Id, std::vector<std::uint64_t>> kept;
-};
 
 void SurveyBuilder::visit(const SeriesEntry& entry, const SeriesTable& table, Walk& walk) {
   ++series_;
   const PartView name = table.part(entry.name);
   const PartView labels = table.part(entry.labels);
   SurveyedMetric*& found = walk.metrics[entry.name];
-  if (found == nullptr) found = &metric(name);
+  if (found == nullptr) found = &metric(table, name);
   for (std::size_t i = 0; i < sinks_; ++i) {
     const Verdict verdict = line_verdict(name, labels, i);
     ++found->sinks[i].series[static_cast<std::size_t>(verdict)];
-    if (verdict == Verdict::Kept) {
-      std::vector<std::uint64_t>& counts = walk.kept[entry.labels];
-      counts.resize(sinks_);
-      ++counts[i];
-      const bool is_new = lines_[i].insert(line_hash(name.text(i), labels.text(i))).second;
-      found->sinks[i].collided += is_new || labels.head().converts ? 0 : 1;
-    } else {
-      note_example(*found, verdict, name, labels);
+    if (verdict != Verdict::Kept) continue;
+    walk.kept_labels[i].push_back(entry.labels);
+    if (!labels.head().converts) {
+      lines_[i].push_back({line_hash(name.text(i), labels.text(i)), found});
     }
   }
 }
 
 void SurveyBuilder::add(const SeriesTable& table, std::uint32_t oldest) {
   Walk walk;
+  walk.kept_labels.resize(sinks_);
   table.each([&](const SeriesEntry& entry) {
     if (entry.last_seen >= oldest) visit(entry, table, walk);
   });
-  for (const auto& [id, counts] : walk.kept) {
-    for (std::size_t i = 0; i < sinks_; ++i) {
-      if (counts[i] > 0) add_tags(i, table.part(id).text(i), counts[i]);
+  add_all_tags(table, walk);
+}
+
+// A label block is read once, however many series have it.
+void SurveyBuilder::add_all_tags(const SeriesTable& table, Walk& walk) {
+  for (std::size_t i = 0; i < sinks_; ++i) {
+    std::vector<PartArena::Id>& ids = walk.kept_labels[i];
+    std::sort(ids.begin(), ids.end());
+    for (auto at = ids.begin(); at != ids.end();) {
+      const auto next = std::upper_bound(at, ids.end(), *at);
+      add_tags(i, table.part(*at).text(i), static_cast<std::uint64_t>(next - at));
+      at = next;
     }
   }
-  for (const auto& [id, metric] : walk.metrics) {
-    const PartView name = table.part(id);
-    std::string& example = metric->examples[static_cast<std::size_t>(Verdict::Kept)];
-    if (!example.empty() || name.head().kept_example == KeptExample::None) continue;
-    example = name.head().kept_example == KeptExample::Origin ? std::string(name.origin(sinks_))
-                                                              : table.kept_example(metric->name);
+}
+
+void SurveyBuilder::count_collisions() {
+  for (std::size_t i = 0; i < sinks_; ++i) {
+    std::vector<Line>& lines = lines_[i];
+    std::sort(lines.begin(), lines.end(),
+              [](const Line& a, const Line& b) { return a.hash < b.hash; });
+    for (std::size_t k = 1; k < lines.size(); ++k) {
+      if (lines[k].hash == lines[k - 1].hash) ++lines[k].metric->sinks[i].collided;
+    }
   }
 }
 
 Survey SurveyBuilder::finish(std::int64_t now_ms) {
+  count_collisions();
   Survey survey;
   survey.at_ms = now_ms;
   survey.series = series_;
   for (auto& [name, metric] : metrics_) survey.metrics.push_back(std::move(metric));
   for (const auto& tags : tags_) {
     std::vector<SurveyedTag>& list = survey.tags.emplace_back();
-    for (const auto& [key, seen] : tags) list.push_back({key, seen.series, seen.values.size()});
+    for (const auto& [key, seen] : tags) list.push_back({key, seen.series, seen.values.count()});
   }
   return survey;
 }

@@ -8,9 +8,10 @@
 #include <map>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
+#include "relay/distinct_counter.h"
 #include "relay/series_stages.h"
 #include "relay/series_table.h"
 
@@ -28,15 +29,15 @@ struct SurveyedMetric {
     std::uint64_t collided = 0;
   };
   std::vector<AtSink> sinks;
-  // For each verdict that series of this metric have at any sink, one of them.
-  std::array<std::string, kVerdictCount> examples;
+  // One series for each verdict at any sink; empty where the series is very long.
+  std::array<SeriesTable::Example, kVerdictCount> examples;
 };
 
 // A tag of the points that go to a sink.
 struct SurveyedTag {
   std::string key;
   std::uint64_t series = 0;  // that have it
-  std::uint64_t values = 0;  // different ones
+  std::uint64_t values = 0;  // different ones; of many thousands about
 };
 
 struct Survey {
@@ -56,23 +57,32 @@ class SurveyBuilder {
   [[nodiscard]] Survey finish(std::int64_t now_ms);
 
  private:
-  struct Walk;
   struct TagValues {
     std::uint64_t series = 0;
-    std::unordered_set<std::uint64_t> values;  // their hashes
+    DistinctCounter values;
+  };
+  // What was kept of a series at one sink, to be found again at another series.
+  struct Line {
+    std::uint64_t hash;
+    SurveyedMetric* metric;
+  };
+  // In one table.
+  struct Walk {
+    std::unordered_map<PartArena::Id, SurveyedMetric*> metrics;
+    std::vector<std::vector<PartArena::Id>> kept_labels;  // by sink, once for each series
   };
 
   void visit(const SeriesEntry& entry, const SeriesTable& table, Walk& walk);
-  SurveyedMetric& metric(const PartView& name);
-  void note_example(SurveyedMetric& metric, Verdict verdict, const PartView& name,
-                    const PartView& labels) const;
+  SurveyedMetric& metric(const SeriesTable& table, const PartView& name);
+  void add_all_tags(const SeriesTable& table, Walk& walk);
   void add_tags(std::size_t sink, std::string_view tail, std::uint64_t series);
+  void count_collisions();
 
   std::size_t sinks_;
   std::uint64_t series_ = 0;
   std::map<std::string, SurveyedMetric> metrics_;
   std::vector<std::map<std::string, TagValues, std::less<>>> tags_;
-  std::vector<std::unordered_set<std::uint64_t>> lines_;  // of each sink, hashes of head and tail
+  std::vector<std::vector<Line>> lines_;  // by sink
 };
 
 }  // namespace fedwave::relay

@@ -144,7 +144,9 @@ base::Expected<std::unique_ptr<StatusServer>> start_status(const config::Status&
                                                            RelayView& view) {
   if (settings.listen.empty()) return std::unique_ptr<StatusServer>();
   auto server = StatusServer::start(settings, view, base::system_clock());
-  if (!server && !settings.is_listen_written) {
+  const bool may_do_without =
+      !settings.is_listen_written && !server && server.error().code == base::ErrorCode::Io;
+  if (may_do_without) {
     base::log(base::LogLevel::Warn,
               "running without the status page; write status: {listen: ADDRESS} for another place",
               {{"error", server.error().message}});

@@ -1,6 +1,7 @@
 #include "relay/status/survey_views.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -46,6 +47,10 @@ base::Expected<Asked> read_query(const config::Config& config, std::string_view 
   for (const config::Source* source : all_sources(config)) sources.push_back(source->name);
   std::vector<std::string> sinks;
   for (const config::Sink& sink : config.sinks) sinks.push_back(sink.name);
+  std::vector<std::string> parameters = {"source", "sink", "q", "sort", "offset", "limit"};
+  if (shows.size() > 1) parameters.emplace_back("show");
+  const auto known = check_parameters(query, parameters);
+  if (!known) return known.error();
   Asked asked;
   std::optional<base::Error> error;
   take(query_choice(query, "source", sources), asked.source, error);
@@ -140,16 +145,18 @@ void add_row(JsonWriter& json, const MetricRow& row, const Price& price) {
     for (std::size_t i = 0; i < kVerdictCount; ++i) {
       if (i == kept_place || row.sink->series[i] == 0) continue;
       add(json, verdict_name(static_cast<Verdict>(i)), row.sink->series[i]);
-      if (dropped_example.empty()) dropped_example = row.metric->examples[i];
+      if (dropped_example.empty()) dropped_example = row.metric->examples[i].series;
     }
   });
-  add(json, "example", row.kept > 0 ? row.metric->examples[kept_place] : std::string());
+  add(json, "example", row.kept > 0 ? row.metric->examples[kept_place].series : std::string());
   add(json, "dropped_example", dropped_example);
   json.EndObject();
 }
 
 // All of a survey at one sink; nothing while there is no survey.
 struct Totals {
+  std::int64_t at_ms = 0;  // wall time; 0: none yet
+  std::string note;        // why there are no rows, where that is for good
   std::vector<MetricRow> rows;
   std::uint64_t series = 0;
   std::uint64_t kept = 0;
@@ -158,11 +165,12 @@ struct Totals {
 
 // What stands before the rows.
 void add_head(JsonWriter& json, const config::Config& config, const Asked& asked,
-              const Price& price, std::int64_t surveyed_ms, const Totals& totals) {
+              const Price& price, const Totals& totals) {
   const config::Source& source = *all_sources(config)[asked.source];
   add(json, "source", source.name);
   add(json, "sink", config.sinks[asked.sink].name);
-  add(json, "surveyed_ms", surveyed_ms);
+  add(json, "surveyed_ms", totals.at_ms);
+  add(json, "note", totals.note);
   add(json, "interval_ms", source.interval_ms);
   add(json, "series", totals.series);
   add(json, "kept", totals.kept);
@@ -172,11 +180,31 @@ void add_head(JsonWriter& json, const config::Config& config, const Asked& asked
   add(json, "new_share", price.new_share);
 }
 
-Totals totals_of(const Survey* survey, std::size_t sink) {
+// The relay's own points are not surveyed by metric: what the last round of them was, and the share
+// of it that the sink has been sent.
+Totals own_totals(const SourceFigures& figures, std::size_t sink) {
+  Totals totals;
+  totals.at_ms = figures.last_start_ms;
+  totals.note = "fedwave's own points are not counted by metric; docs/own-points.md lists them";
+  totals.series = figures.last_samples;
+  const ScrapeCounts& counts = figures.counts;
+  if (counts.read == 0) return totals;
+  const SinkCounts& at_sink = counts.by_sink.at(sink);
+  const double share =
+      static_cast<double>(at_sink.written + at_sink.repeated) / static_cast<double>(counts.read);
+  totals.kept = static_cast<std::uint64_t>(
+      std::llround(std::min(share, 1.0) * static_cast<double>(totals.series)));
+  return totals;
+}
+
+Totals totals_of(const RelayView& relay, const Survey* survey, const Asked& asked) {
+  const bool is_own = all_sources(relay.config())[asked.source]->url.empty();
+  if (is_own) return own_totals(relay.figures().sources.at(asked.source), asked.sink);
   Totals totals;
   if (survey == nullptr) return totals;
+  totals.at_ms = survey->at_ms;
   for (const SurveyedMetric& metric : survey->metrics) {
-    const SurveyedMetric::AtSink& at_sink = metric.sinks.at(sink);
+    const SurveyedMetric::AtSink& at_sink = metric.sinks.at(asked.sink);
     totals.rows.push_back({&metric, &at_sink, kept_of(at_sink), all_of(at_sink)});
     totals.series += totals.rows.back().series;
     totals.kept += totals.rows.back().kept;
@@ -209,7 +237,7 @@ base::Expected<std::string> series_json(const RelayView& relay, std::string_view
       read_query(config, query, {"points", "series", "name"}, {"all", "kept", "dropped"});
   if (!asked) return asked.error();
   const auto survey = relay.survey(asked->source);
-  Totals totals = totals_of(survey.get(), asked->sink);
+  Totals totals = totals_of(relay, survey.get(), *asked);
   std::vector<MetricRow>& rows = totals.rows;
   rows.erase(std::remove_if(rows.begin(), rows.end(),
                             [&](const MetricRow& row) { return !is_shown(row, *asked); }),
@@ -217,7 +245,7 @@ base::Expected<std::string> series_json(const RelayView& relay, std::string_view
   sort_rows(rows, static_cast<MetricSort>(asked->sort));
   const Price price = price_of(relay, *all_sources(config)[asked->source], *asked);
   return json_object([&](JsonWriter& json) {
-    add_head(json, config, *asked, price, survey ? survey->at_ms : 0, totals);
+    add_head(json, config, *asked, price, totals);
     add(json, "total", rows.size());
     add(json, "offset", asked->offset);
     add_array(json, "metrics", page_of(rows, *asked),
@@ -230,11 +258,11 @@ base::Expected<std::string> tags_json(const RelayView& relay, std::string_view q
   const auto asked = read_query(config, query, {"series", "values", "name"}, {"all"});
   if (!asked) return asked.error();
   const auto survey = relay.survey(asked->source);
-  const Totals totals = totals_of(survey.get(), asked->sink);
+  const Totals totals = totals_of(relay, survey.get(), *asked);
   const std::vector<SurveyedTag> rows = tag_rows(survey.get(), *asked);
   const Price price = price_of(relay, *all_sources(config)[asked->source], *asked);
   return json_object([&](JsonWriter& json) {
-    add_head(json, config, *asked, price, survey ? survey->at_ms : 0, totals);
+    add_head(json, config, *asked, price, totals);
     add(json, "total", rows.size());
     add(json, "offset", asked->offset);
     add_array(json, "tags", page_of(rows, *asked), [&](const SurveyedTag& tag) {

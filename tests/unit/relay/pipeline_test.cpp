@@ -236,3 +236,36 @@ TEST_CASE("a source of which nothing gets through is told of once, and when it d
   CHECK(text.find("source_not_in_allow_list") != std::string::npos);
   CHECK(text.find("samples get to the sink again") != std::string::npos);
 }
+
+TEST_CASE("surveys are made while scrapes go on, of the relay's own points too") {
+  const auto pages = serve([](const HttpRequestView&) {
+    HttpReply reply;
+    reply.body = "a{i=\"1\"} 1\na{i=\"2\"} 1\nb 1\n";
+    return reply;
+  });
+  const config::Config config = support::config_of(
+      "sinks: [{proxyAddress: '127.0.0.1:1'}]\nsources: {internal_stats_source: {collection: "
+      "{interval: 50ms}}, prometheus_sources: [{url: '" +
+      address_of(*pages) + "', collection: {interval: 10ms, timeout: 10ms}}]}\n");
+  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+  CHECK(pipeline.survey(7) == nullptr);
+  pipeline.start();
+  for (const std::size_t source : {0, 1}) {
+    wait_until([&] { return pipeline.survey(source) != nullptr; });
+  }
+  CHECK(pipeline.survey(0)->series == 3);
+  CHECK(pipeline.survey(0)->metrics.size() == 2);
+  CHECK(pipeline.survey(1)->series > 5);
+  // However many ask, the figures go on.
+  std::vector<std::thread> many;
+  for (int i = 0; i < 4; ++i) {
+    many.emplace_back([&] {
+      for (int k = 0; k < 200; ++k) (void)pipeline.survey(0);
+    });
+  }
+  for (std::thread& each : many) each.join();
+  const std::uint64_t scrapes = pipeline.figures().sources[0].scrapes;
+  wait_until([&] { return pipeline.figures().sources[0].scrapes > scrapes + 3; });
+  pipeline.stop(0);
+  CHECK(pipeline.survey(0)->series == 3);
+}

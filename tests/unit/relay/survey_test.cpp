@@ -33,7 +33,7 @@ std::uint64_t series(const SurveyedMetric& metric, std::size_t sink, Verdict ver
 }
 
 std::string example(const SurveyedMetric& metric, Verdict verdict) {
-  return metric.examples[static_cast<std::size_t>(verdict)];
+  return metric.examples[static_cast<std::size_t>(verdict)].series;
 }
 
 }  // namespace

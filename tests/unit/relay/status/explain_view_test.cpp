@@ -33,8 +33,9 @@ SurveyedMetric metric(const std::string& name, const std::string& sent_as, std::
   metric.sinks[0].sent_as = sent_as;
   metric.sinks[0].series[0] = kept;
   metric.sinks[0].series[static_cast<std::size_t>(verdict)] += dropped;
-  if (kept > 0) metric.examples[0] = name + "{app=\"web\"}";
-  if (dropped > 0) metric.examples[static_cast<std::size_t>(verdict)] = name + "{app=\"noisy\"}";
+  if (kept > 0) metric.examples[0].series = name + "{app=\"web\"}";
+  if (dropped > 0)
+    metric.examples[static_cast<std::size_t>(verdict)].series = name + "{app=\"noisy\"}";
   return metric;
 }
 
@@ -69,12 +70,17 @@ struct Asking {
   ExplainView view;
 };
 
-TEST_CASE("A series as text is explained for every source that is scraped") {
+TEST_CASE("A series as text is explained as written, beside what became of its name") {
   Asking asking;
   const auto json = asking.ask("istio_requests_total{app=\"a } b\"} 12 1767225600000");
   CHECK(text(json, "matched_by") == "series");
-  CHECK(text(json, "note") == "");
-  REQUIRE(json["explanations"].Size() == 2);
+  const std::string note = text(json, "note");
+  CHECK(note.find("as written; labels that are left out may decide otherwise") !=
+        std::string::npos);
+  CHECK(note.find("of the 42 known series of this name 40 are sent, 2 dropped") !=
+        std::string::npos);
+  // The other source has never read a page.
+  REQUIRE(json["explanations"].Size() == 1);
   const auto& istio = json["explanations"][0];
   CHECK(text(istio, "source") == "istio");
   CHECK(text(istio, "series") == "istio_requests_total{app=\"a } b\"}");
@@ -83,9 +89,62 @@ TEST_CASE("A series as text is explained for every source that is scraped") {
   CHECK(text(istio["labels"], "app") == "a } b");
   CHECK(text(istio, "verdict") == "kept");
   CHECK(text(istio["sinks"][0], "sent_as") == "mesh.k8s.istio.requests.total.value");
-  CHECK(number(istio, "series_count") == 40);
-  CHECK(text(json["explanations"][1], "source") == "other");
-  CHECK(json["explanations"][1]["series_count"].IsNull());
+  CHECK(istio["series_count"].IsNull());
+  CHECK(istio["hypothetical"].IsFalse());
+}
+
+TEST_CASE("A series is explained by the sources that know its name, each with its counts") {
+  Asking asking;
+  const auto survey = std::make_shared<Survey>();
+  survey->metrics = {
+      metric("istio_requests_total", "mesh.istio.requests.total.value", 1'500, 0, Verdict::Kept),
+      metric("lonely", "", 0, 1, Verdict::SinkDenyList)};
+  asking.relay.surveys[1] = survey;
+  const auto both = asking.ask("istio_requests_total{code=\"503\"}");
+  REQUIRE(both["explanations"].Size() == 2);
+  CHECK(text(both, "note").find("Source \"istio\": of the 42 known") != std::string::npos);
+  CHECK(text(both, "note").find("Source \"other\": all 1,500 known series of this name are sent") !=
+        std::string::npos);
+  const auto one = asking.ask("lonely{}");
+  REQUIRE(one["explanations"].Size() == 1);
+  CHECK(text(one["explanations"][0], "source") == "other");
+  CHECK(text(one, "note").find("the one known series of this name is dropped") !=
+        std::string::npos);
+}
+
+TEST_CASE("Of several sinks each tells how many series of a name it gets") {
+  FakeRelay relay(
+      "sinks: [{name: a, proxyAddress: 'p:1'}, {name: b, proxyAddress: 'q:1'}]\n"
+      "sources: {prometheus_sources: [{name: istio, url: 'http://h/m'}]}\n");
+  SurveyedMetric both = metric("up", "up.value", 3, 1, Verdict::SinkDenyList);
+  both.sinks.push_back(both.sinks[0]);
+  both.sinks[1].series = {4};
+  const auto survey = std::make_shared<Survey>();
+  survey->metrics = {both};
+  relay.surveys[0] = survey;
+  ExplainView view(relay);
+  const auto json = parse_json(*view.json("series=up%7Ba%3D%22b%22%7D"));
+  CHECK(text(json, "note")
+            .find("of the 4 known series of this name sink \"a\" gets 3, sink \"b\" gets 4") !=
+        std::string::npos);
+}
+
+TEST_CASE("A series whose name nobody knows gets no verdict but a hypothetical one") {
+  Asking asking;
+  for (const std::string source : {"", "&source=other"}) {
+    const auto json = asking.ask("istio_request_total{app=\"web\"}", source);
+    CHECK(text(json, "matched_by") == "none");
+    CHECK(text(json, "note").find("no series called \"istio_request_total\" is known") == 0);
+    REQUIRE(json["explanations"].Size() == (source.empty() ? 2 : 1));
+    for (const auto& one : json["explanations"].GetArray()) {
+      CHECK(one["hypothetical"].IsTrue());
+      CHECK(text(one, "series") == "istio_request_total{app=\"web\"}");
+      CHECK(one["series_count"].IsNull());
+    }
+  }
+  CHECK(
+      text(asking.ask("istio_request_total{}"), "note").find("the nearest: istio_requests_total") !=
+      std::string::npos);
 }
 
 TEST_CASE("The type of a pasted series is that of those that are known") {
@@ -102,8 +161,12 @@ TEST_CASE("The type of a pasted series is that of those that are known") {
 TEST_CASE("A malformed series says what is wrong with it") {
   Asking asking;
   const auto json = asking.ask("up{app=\"x\"", "&source=istio");
+  REQUIRE(json["explanations"].Size() == 1);
   CHECK(json["explanations"][0]["malformed"].IsString());
+  CHECK(text(json["explanations"][0], "verdict") == "dropped");
   CHECK(text(json, "note") == "");
+  CHECK(text(asking.ask("up{app=\"x\"} five")["explanations"][0], "malformed").find("value") !=
+        std::string::npos);
 }
 
 TEST_CASE("A metric is found by its name of either side, with or without prefixes, in any case") {
@@ -117,6 +180,7 @@ TEST_CASE("A metric is found by its name of either side, with or without prefixe
     CHECK(text(json, "matched_by") == "name");
     REQUIRE(json["explanations"].Size() == 2);
     const auto& kept = json["explanations"][0];
+    CHECK(kept["hypothetical"].IsFalse());
     CHECK(text(kept, "verdict") == "kept");
     CHECK(number(kept, "series_count") == 40);
     const auto& dropped = json["explanations"][1];
@@ -138,9 +202,10 @@ TEST_CASE("A metric whose name no list takes is found by the name it would have 
   }
 }
 
-TEST_CASE("A name that nobody knows is explained all the same, beside the nearest ones") {
+TEST_CASE("A name that nobody knows is explained as hypothetical, beside the nearest ones") {
   Asking asking;
   const auto json = asking.ask("istio_request_total");
+  CHECK(text(json, "matched_by") == "none");
   const std::string note = text(json, "note");
   CHECK(note.find("\"istio_request_total\" is known") != std::string::npos);
   CHECK(note.find("not scraped yet: other") != std::string::npos);
@@ -149,9 +214,75 @@ TEST_CASE("A name that nobody knows is explained all the same, beside the neares
   CHECK(text(json["explanations"][0], "series") == "istio_request_total");
   CHECK(text(json["explanations"][0], "verdict") == "kept");
   CHECK(json["explanations"][0]["series_count"].IsNull());
+  CHECK(json["explanations"][0]["hypothetical"].IsTrue());
   const auto dotted = asking.ask("istio.request.total.gauge", "&source=istio");
   CHECK(text(dotted["explanations"][0], "series") == "istio_request_total");
   CHECK(text(dotted["explanations"][0], "type") == "gauge");
+}
+
+TEST_CASE("A pattern tells which names it matches, and which it would with dots") {
+  Asking asking;
+  const auto note_on = [&](const std::string& pattern) {
+    const auto json = asking.ask(pattern);
+    CHECK(text(json, "matched_by") == "pattern");
+    CHECK(json["explanations"].Empty());
+    return text(json, "note");
+  };
+  const auto has = [](const std::string& note, const std::string& part) {
+    CAPTURE(note);
+    CHECK(note.find(part) != std::string::npos);
+  };
+  const std::string written = note_on("k8s.istio_*");
+  has(written, "It matches no name of source \"istio\"");
+  has(written,
+      "\"k8s.istio.*\" would match 1 name, for patterns see the dotted name: "
+      "k8s.istio.requests.total.value");
+  has(written, "Of source \"other\" no names are known yet");
+  // With the source's prefix and without the sink's; what is dropped has a name, too.
+  has(note_on("k8s.*"),
+      "It matches 3 names of source \"istio\": k8s.go.threads.gauge, "
+      "k8s.istio.requests.total.value, k8s.pilot.xds.value");
+  CHECK(note_on("k8s.*").find("would match") == std::string::npos);
+  has(note_on("*.{gauge,counter}"), "It matches 1 name of source \"istio\": k8s.go.threads.gauge");
+  has(note_on("mesh.*"), "It matches no name of source \"istio\"");
+}
+
+TEST_CASE("Of the names that a pattern matches ten are listed") {
+  Asking asking;
+  const auto survey = std::make_shared<Survey>();
+  for (int i = 10; i < 23; ++i) {
+    const std::string name = "m" + std::to_string(i);
+    survey->metrics.push_back(metric(name, "mesh." + name + ".value", 1, 0, Verdict::Kept));
+  }
+  asking.relay.surveys[1] = survey;
+  const std::string note = text(asking.ask("m??.value", "&source=other"), "note");
+  CHECK(note.find("It matches 13 names of source \"other\": m10.value, ") != std::string::npos);
+  CHECK(note.find("m19.value and 3 more") != std::string::npos);
+}
+
+TEST_CASE("Fedwave's own points are known by their names") {
+  Asking asking;
+  for (const std::string name :
+       {"kubernetes.collector.version", "mesh.kubernetes.collector.version"}) {
+    const auto json = asking.ask(name);
+    CHECK(text(json, "matched_by") == "name");
+    CHECK(text(json, "note").find("one of fedwave's own points (internal_stats_source)") !=
+          std::string::npos);
+    REQUIRE(json["explanations"].Size() == 1);
+    const auto& own = json["explanations"][0];
+    CHECK(text(own, "source") == "internal_stats");
+    CHECK(text(own, "type") == "the relay's own");
+    CHECK(text(own["sinks"][0], "sent_as") == "mesh.kubernetes.collector.version");
+    // No survey says that there is such a point.
+    CHECK(own["hypothetical"].IsTrue());
+  }
+  const auto heartbeat = asking.ask("~wavefront.kubernetes.collector.version");
+  CHECK(text(heartbeat, "matched_by") == "name");
+  CHECK(text(heartbeat, "note").find("heartbeat") != std::string::npos);
+  CHECK(heartbeat["explanations"].Empty());
+  // Asked of another source, and what only looks like one.
+  CHECK(text(asking.ask("kubernetes.collector.version", "&source=istio"), "matched_by") == "none");
+  CHECK(text(asking.ask("kubernetes.collectors.version"), "matched_by") == "none");
 }
 
 TEST_CASE("What cannot be asked is refused with what can") {
@@ -166,6 +297,7 @@ TEST_CASE("What cannot be asked is refused with what can") {
       {"series=%20%0A", "series= is missing"},
       {"series=" + std::string(9'000, 'x'), "series= is longer than 8192 bytes"},
       {"series=a%FF", "series= is not UTF-8"},
+      {"series=up&sorce=istio", "there is no parameter \"sorce\"; there is series, source"},
       {"series=up&source=no", "source=\"no\" is not known; there is istio, other, internal_stats"},
   };
   for (const Row& row : rows) {

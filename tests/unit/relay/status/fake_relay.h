@@ -70,7 +70,7 @@ class FakeRelay : public relay::RelayView {
   [[nodiscard]] std::int64_t started_ms() const override { return kNowMs - 60'000; }
   [[nodiscard]] bool is_stopping() const override { return stopping; }
   [[nodiscard]] std::int64_t config_loaded_ms() const override { return kNowMs - 60'000; }
-  [[nodiscard]] bool config_is_current() const override { return true; }
+  [[nodiscard]] bool config_is_current() const override { return config_current; }
   base::Expected<std::string> reload() override {
     ++reloads;
     return reload_answer;
@@ -88,6 +88,7 @@ class FakeRelay : public relay::RelayView {
  public:
   std::vector<std::shared_ptr<const relay::Survey>> surveys;  // by source
   std::atomic<bool> stopping = false;
+  std::atomic<bool> config_current = true;
   std::atomic<int> reloads = 0;
   base::Expected<std::string> reload_answer = std::string("nothing has changed");
 

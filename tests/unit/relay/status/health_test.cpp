@@ -28,13 +28,15 @@ struct World {
                           .figures = figures,
                           .recent = recent,
                           .started_ms = started_ms,
-                          .now_ms = kNowMs});
+                          .now_ms = kNowMs,
+                          .config_is_current = config_is_current});
   }
 
   config::Config config;
   PipelineFigures figures;
   RecentCounts recent;
   std::int64_t started_ms = kNowMs - 3'600'000;
+  bool config_is_current = true;
 };
 
 void drop_all(SourceFigures& source, Verdict verdict) {
@@ -114,10 +116,10 @@ TEST_CASE("What is normal at a start, or for a moment, is no problem") {
 TEST_CASE("Trouble with a source is told with since when, why, and what to do") {
   const std::vector<Row> rows = {
       {[](World& w) { fail(w.figures.sources[0], "connection refused", kNowMs - 130'000); },
-       HealthLevel::Error, "source \"istio\" cannot be scraped for 2m10s: connection refused",
+       HealthLevel::Error, "source \"istio\" has not been scraped for 2m10s: connection refused",
        "fedwave dump --config test.yaml --source istio", "istio", ""},
       {[](World& w) { fail(w.figures.sources[1], "HTTP 500", kNowMs - 1'000); }, HealthLevel::Error,
-       "source \"it's two\" cannot be scraped for 1s: HTTP 500", "--source 'it'\\''s two'",
+       "source \"it's two\" has not been scraped for 1s: HTTP 500", "--source 'it'\\''s two'",
        "it's two", ""},
       {[](World& w) {
          w.figures.sources[0].targets.clear();
@@ -131,18 +133,26 @@ TEST_CASE("Trouble with a source is told with since when, why, and what to do") 
          source.targets[0].address = "10.0.0.1";
          fail(source, "timeout", kNowMs - 90'000);
        },
-       HealthLevel::Warning, "source \"istio\" at 10.0.0.1 cannot be scraped for 1m30s: timeout",
+       HealthLevel::Warning, "source \"istio\" at 10.0.0.1 has not been scraped for 1m30s: timeout",
        "by hand", "istio", ""},
       {[](World& w) { w.figures.sources[0].last_start_ms = 0; }, HealthLevel::Error,
        "no scrape of source \"istio\" has ended since the start 1h ago", "by hand", "istio", ""},
       {[](World& w) { w.figures.sources[0].last_samples = 0; }, HealthLevel::Warning,
-       "the page of source \"istio\" has no samples", "match[]", "istio", ""},
+       "the page of source \"istio\" has no samples", "try the selector in its own", "istio", ""},
+      {[](World& w) {
+         w.config.sources[0].url = "http://h/federate";
+         w.figures.sources[0].last_samples = 0;
+       },
+       HealthLevel::Warning, "the page of source \"istio\" has no samples",
+       "write match[] (test.yaml:5:5)", "istio", ""},
       {[](World& w) { w.figures.sources[1].last_samples = 0; }, HealthLevel::Warning,
        "the page of source \"it's two\" has no samples", "http://i/metrics", "it's two", ""},
       {[](World& w) { w.recent.sources[0].missed = 1; }, HealthLevel::Warning,
        "source \"istio\" missed 1 scrape in the last ten minutes, because the one before took "
        "longer than the interval of 30s",
-       "longer interval", "istio", ""},
+       "select fewer series", "istio", ""},
+      {[](World& w) { w.recent.sources[1].missed = 1'234; }, HealthLevel::Warning,
+       "source \"it's two\" missed 1,234 scrapes", "shorter timeout", "it's two", ""},
       {[](World& w) {
          w.recent.sources[0].malformed = 2;
          w.figures.sources[0]
@@ -154,6 +164,9 @@ TEST_CASE("Trouble with a source is told with since when, why, and what to do") 
        "fedwave dump", "istio", ""},
       {[](World& w) { w.figures.schedule_lag_ms = 31'000; }, HealthLevel::Error,
        "a scrape that is due has been waiting for 31s", "processor", "", ""},
+      {[](World& w) { w.config_is_current = false; }, HealthLevel::Warning,
+       "what is in force is not what test.yaml says now", "fedwave check --config test.yaml", "",
+       ""},
   };
   for (const Row& row : rows) check_row(row);
 }
@@ -162,8 +175,20 @@ TEST_CASE("A source of which everything is dropped is an error that names the re
   const std::vector<Row> rows = {
       {[](World& w) { drop_all(w.figures.sources[0], Verdict::SourceNotInAllowList); },
        HealthLevel::Error,
-       "nothing of source \"istio\" is sent: all its 100 samples are dropped, 99 samples because "
+       "nothing of source \"istio\" is sent: all its 100 samples are dropped, 99 of them because "
        "no pattern of the source's metricAllowList matches the name",
+       "fedwave explain", "istio", ""},
+      {[](World& w) {
+         drop_all(w.figures.sources[0], Verdict::SourceDenyList);
+         w.figures.sources[0].counts.read = 6'492;
+         for (SinkCounts& sink : w.figures.sources[0].counts.by_sink) {
+           sink.by_verdict[static_cast<std::size_t>(Verdict::SourceDenyList)] = 6'492;
+           sink.not_a_number = 0;
+         }
+       },
+       HealthLevel::Error,
+       "nothing of source \"istio\" is sent: all its 6,492 samples are dropped, because the "
+       "source's metricDenyList matches the name",
        "fedwave explain", "istio", ""},
       {[](World& w) {
          for (SourceFigures& source : w.figures.sources) {
@@ -181,7 +206,8 @@ TEST_CASE("A source of which everything is dropped is an error that names the re
 
 TEST_CASE("Trouble with a sink is told with what waits and where") {
   const auto trouble = [](SinkFigures& sink, std::int64_t since_ms) {
-    sink.sender.trouble = "HTTP 401";
+    sink.sender.trouble = "HTTP 503";
+    sink.sender.cause = "http_503";
     sink.sender.trouble_since_ms = since_ms;
     sink.spool.points_waiting = 1'234;
     sink.spool.bytes_waiting = 3 << 20;
@@ -189,11 +215,13 @@ TEST_CASE("Trouble with a sink is told with what waits and where") {
   };
   const std::vector<Row> rows = {
       {[&](World& w) { trouble(w.figures.sinks[0], kNowMs - 30'000); }, HealthLevel::Warning,
-       "sink \"proxy\" cannot deliver for 30s: HTTP 401",
-       "1234 points wait in memory, where there is room for 64.0 MiB", "", "proxy"},
+       "sink \"proxy\" has not been able to deliver for 30s: HTTP 503",
+       "look at its log. 1,234 points wait in memory, where there is room for 64.0 MiB; a "
+       "spool.directory would keep them",
+       "", "proxy"},
       {[&](World& w) { trouble(w.figures.sinks[1], kNowMs - 600'000); }, HealthLevel::Error,
-       "sink \"kept\" cannot deliver for 10m: HTTP 401",
-       "1234 points wait on disk and take 3.0 MiB of 1.0 GiB", "", "kept"},
+       "sink \"kept\" has not been able to deliver for 10m: HTTP 503",
+       "1,234 points wait on disk and take 3.0 MiB of 1.0 GiB", "", "kept"},
       {[&](World& w) {
          w.figures.sinks[1].spool.points_waiting = 5;
          w.figures.sinks[1].spool.oldest_waiting_ms = kNowMs - 301'000;
@@ -214,6 +242,12 @@ TEST_CASE("Trouble with a sink is told with what waits and where") {
        "3 points for sink \"proxy\" were lost in the last ten minutes (since the start: 8 full)",
        "spool.directory", "", "proxy"},
       {[&](World& w) {
+         w.recent.sinks[1].expired = 3;
+         w.figures.sinks[1].spool.points_expired_damaged = 3;
+       },
+       HealthLevel::Error, "3 points for sink \"kept\" were lost",
+       "damaged: look at the disk that /var/spool/fedwave is on", "", "kept"},
+      {[&](World& w) {
          w.recent.sinks[1].quarantined = 1;
          w.figures.sinks[1].sender.quarantined_by_cause["http_400"] = 4;
        },
@@ -223,6 +257,44 @@ TEST_CASE("Trouble with a sink is told with what waits and where") {
        "quarantine.txt of the sink's folder in /var/spool/fedwave", "", "kept"},
   };
   for (const Row& row : rows) check_row(row);
+}
+
+TEST_CASE("What no time heals at a sink is an error at once, with what to put right") {
+  const auto refuse = [](SinkFigures& sink, const std::string& cause) {
+    sink.sender.trouble = "no";
+    sink.sender.cause = cause;
+    sink.sender.trouble_since_ms = kNowMs - 6'000;
+  };
+  struct Cause {
+    std::string cause;
+    HealthLevel level;
+    std::string advice;
+  };
+  const std::vector<Cause> causes = {
+      {"http_401", HealthLevel::Error,
+       "token or tokenFile: it has neither (test.yaml:1:9). 0 points"},
+      {"http_403", HealthLevel::Error, "token or tokenFile"},
+      {"http_404", HealthLevel::Error, "look at the sink's address, proxyAddress (test.yaml:1:9)."},
+      {"http_302", HealthLevel::Error, "proxyAddress"},
+      {"http_502", HealthLevel::Warning, "its log"},
+      {"unreachable", HealthLevel::Warning, "can it be reached from here? 0 points"},
+      {"something", HealthLevel::Warning, "0 points wait in memory"},
+  };
+  for (const Cause& one : causes) {
+    CAPTURE(one.cause);
+    check_row({[&](World& w) { refuse(w.figures.sinks[0], one.cause); }, one.level,
+               "sink \"proxy\" has not been able to deliver for 6s: no", one.advice, "", "proxy"});
+    World world;
+    refuse(world.figures.sinks[0], one.cause);
+    const bool tells_of_spool =
+        world.assess().problems[0].advice.find("spool.directory") != std::string::npos;
+    CHECK(tells_of_spool == (one.level == HealthLevel::Warning));
+  }
+  World world;
+  refuse(world.figures.sinks[0], "http_401");
+  world.config.sinks[0].token_file = "/etc/token";
+  CHECK(world.assess().problems[0].advice.find("tokenFile, /etc/token, which is read again") !=
+        std::string::npos);
 }
 
 TEST_CASE("Errors come before warnings, and the level is the worst one") {

@@ -55,6 +55,16 @@ TEST_CASE("The status sums up what there is and what is wrong") {
   CHECK(text(problem, "what").find("1m: timeout") != std::string::npos);
 }
 
+TEST_CASE("A configuration file that is not in force is a warning") {
+  FakeRelay relay(kYaml);
+  support::FakeClock clock;
+  History history(relay.config(), clock);
+  history.add(relay.figures());
+  relay.config_current = false;
+  const auto health = parse_json(status_json(relay, history, kNowMs));
+  CHECK(text(health["health"], "level") == "warning");
+}
+
 TEST_CASE("The history has a row for every source and sink, and null for what was not yet") {
   FakeRelay relay(kYaml);
   support::FakeClock clock;
@@ -185,8 +195,9 @@ SurveyedMetric metric(const std::string& name, std::uint64_t kept, std::uint64_t
   metric.sinks[0].series[static_cast<std::size_t>(Verdict::Kept)] = kept;
   metric.sinks[0].series[static_cast<std::size_t>(Verdict::SourceTagDenyList)] = denied;
   metric.sinks[1].series[static_cast<std::size_t>(Verdict::SinkDenyList)] = kept + denied;
-  metric.examples[static_cast<std::size_t>(Verdict::Kept)] = name + "{kept=\"1\"}";
-  metric.examples[static_cast<std::size_t>(Verdict::SourceTagDenyList)] = name + "{kept=\"0\"}";
+  metric.examples[static_cast<std::size_t>(Verdict::Kept)].series = name + "{kept=\"1\"}";
+  metric.examples[static_cast<std::size_t>(Verdict::SourceTagDenyList)].series =
+      name + "{kept=\"0\"}";
   return metric;
 }
 
@@ -281,6 +292,30 @@ TEST_CASE("What a metric costs leaves out the samples that only repeat") {
         doctest::Approx(1.4));
 }
 
+TEST_CASE("The relay's own points, which no survey counts, are told of all the same") {
+  SurveyedRelay relay;
+  relay.change_figures([](relay::PipelineFigures& figures) {
+    SourceFigures& own = figures.sources[2];
+    own.last_samples = 30;
+    own.counts.read = 300;
+    own.counts.by_sink[0] = {};
+    own.counts.by_sink[0].written = 200;
+    own.counts.by_sink[0].by_verdict[static_cast<std::size_t>(Verdict::SinkDenyList)] = 100;
+  });
+  for (const auto& answer :
+       {series_json(relay, "source=internal_stats"), tags_json(relay, "source=internal_stats")}) {
+    const auto json = parse_json(*answer);
+    CHECK(number(json, "surveyed_ms") == static_cast<double>(kNowMs - 1'000));
+    CHECK(number(json, "series") == 30);
+    CHECK(number(json, "kept") == 20);
+    CHECK(number(json, "dropped") == 10);
+    CHECK(number(json, "points_per_s") == doctest::Approx(20 / 60.0).epsilon(0.01));
+    CHECK(number(json, "total") == 0);
+    CHECK(text(json, "note").find("docs/own-points.md") != std::string::npos);
+  }
+  CHECK(text(parse_json(*series_json(relay, "")), "note").empty());
+}
+
 TEST_CASE("Tags are sorted by what they cost") {
   const SurveyedRelay relay;
   CHECK(names_of(parse_json(*tags_json(relay, ""))["tags"], "key") == "zone app pod ");
@@ -307,6 +342,9 @@ TEST_CASE("A parameter that is no good is refused with what would be good") {
       {"limit=5x", "limit=\"5x\" is not"},
       {"limit=", "limit=\"\" is not"},
       {"offset=99999999999999999999", "offset=\"99999999999999999999\" is not"},
+      {"limt=3",
+       "there is no parameter \"limt\"; there is source, sink, q, sort, offset, limit, show"},
+      {"&limit=3&%6Cimt", "there is no parameter \"limt\""},
       {"source=no", "source=\"no\" is not known; there is istio, secure, internal_stats"},
       {"sink=no", "sink=\"no\" is not known; there is proxy, direct"},
       {"sort=size", "sort=\"size\" is not known; there is points, series, name"},
@@ -319,6 +357,8 @@ TEST_CASE("A parameter that is no good is refused with what would be good") {
     CHECK(answer.error().message.substr(0, row.message.size()) == row.message);
   }
   CHECK(!tags_json(relay, "sort=points").has_value());
+  CHECK(!tags_json(relay, "show=all").has_value());
+  CHECK(series_json(relay, "&%6Cimit=3&").has_value());
 }
 
 }  // namespace
