@@ -18,7 +18,8 @@ Commands root_command() {
        .exit_codes = {
            kOkCode,
            kUsageCode,
-           {kExitUnreadable, "a source or a spool could not be read, or nothing arrived"},
+           {kExitUnreadable,
+            "a source or a spool could not be read, the output not be written, or nothing arrived"},
            {kExitMalformed,
             "(with --strict, from demo and spool) some lines or points were malformed or not "
             "taken"},

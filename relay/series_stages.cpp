@@ -85,12 +85,6 @@ std::string dotted_name(std::string_view name, SampleKind kind, bool omit_bucket
   return dotted + type;
 }
 
-std::string trimmed_dots(std::string_view prefix) {
-  while (prefix.starts_with('.')) prefix.remove_prefix(1);
-  while (prefix.ends_with('.')) prefix.remove_suffix(1);
-  return prefix.empty() ? std::string() : std::string(prefix) + ".";
-}
-
 std::vector<std::string> keep_first(const config::Sink& sink) {
   std::vector<std::string> keys = sink.filters.tag_guarantee;
   keys.insert(keys.end(), sink.tag_priority.begin(), sink.tag_priority.end());
@@ -118,6 +112,13 @@ const char* verdict_name(Verdict verdict) {
   return kVerdictNames[static_cast<std::size_t>(verdict)];
 }
 
+std::string sink_prefix(const config::Sink& sink) {
+  std::string_view prefix = sink.prefix;
+  while (prefix.starts_with('.')) prefix.remove_prefix(1);
+  while (prefix.ends_with('.')) prefix.remove_suffix(1);
+  return prefix.empty() ? std::string() : std::string(prefix) + ".";
+}
+
 SeriesStages::SeriesStages(const config::Source& source, const config::Config& config,
                            std::string instance)
     : source_(source),
@@ -127,7 +128,7 @@ SeriesStages::SeriesStages(const config::Source& source, const config::Config& c
   for (const config::Sink& sink : config.sinks) {
     sinks_.push_back({.filter = Filter(sink.filters, config.glob_compat),
                       .tags = sink.tags,
-                      .prefix = trimmed_dots(sink.prefix),
+                      .prefix = sink_prefix(sink),
                       .guaranteed = sink.filters.tag_guarantee,
                       .priority = sinks::TagPriority(keep_first(sink)),
                       .limits = line_limits(sink.limits)});

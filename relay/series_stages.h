@@ -45,6 +45,10 @@ inline bool is_filtered(Verdict v) {
   return v >= Verdict::SourceNotInAllowList && v <= Verdict::SinkTagDenyList;
 }
 
+// What a sink puts before its names: without the dots around it, and with one behind; empty for
+// none.
+std::string sink_prefix(const config::Sink& sink);
+
 // Of what the name and the labels say, the verdict that comes first in the order of evaluation.
 inline Verdict first_verdict(Verdict name, Verdict labels) {
   if (name == Verdict::Kept) return labels;

@@ -38,7 +38,8 @@ void SeriesTable::note_example(PartArena::Id name, Verdict verdict, std::string_
                                parsers::SampleKind kind) {
   const PartView part = parts_.at(name);
   if ((part.head().examples & example_bit(verdict)) != 0) return;
-  if (series.size() > kExampleBytesMax || examples_.size() >= kExampledNamesMax) return;
+  if (examples_.size() >= kExampledNamesMax) return;
+  if (series.size() > kExampleBytesMax) series = {};
   parts_.note_example(name, verdict);
   examples_[std::string(part.origin(sink_count_))].try_emplace(verdict,
                                                                Example{std::string(series), kind});

@@ -62,7 +62,7 @@ class SeriesTable {
 
   // One series for each thing that becomes of those of a name, for surveys.
   struct Example {
-    std::string series;
+    std::string series;  // empty where it is very long
     parsers::SampleKind kind = parsers::SampleKind::Untyped;
   };
   using Examples = std::map<Verdict, Example>;

@@ -91,6 +91,38 @@ CommandHelp help_of(const CLI::App& app, const std::map<const CLI::App*, Command
   return help;
 }
 
+// The command that the arguments ask for, as far as they were understood.
+const CLI::App& asked_command(const CLI::App& root) {
+  const auto asked = root.get_subcommands();
+  return asked.empty() ? root : asked_command(*asked.back());
+}
+
+// CLI11 tells an option without its value as "--url: 1 required URL missing", and of what stands
+// without an option only its name.
+std::string usage_problem(const CLI::App& command, const CLI::Error& error) {
+  const std::string what = error.what();
+  if (error.get_name() == "ArgumentMismatch" && what.ends_with(" missing")) {
+    const CLI::Option* option = command.get_option_no_throw(what.substr(0, what.find(':')));
+    if (option != nullptr) return "a value is missing: " + argument_text(help_of(*option));
+  }
+  if (error.get_name() == "RequiredError") {
+    for (const CLI::Option* option : command.get_options()) {
+      if (option->get_required() && option->count() == 0)
+        return command.get_name() + " needs " + argument_text(help_of(*option));
+    }
+  }
+  return what;
+}
+
+std::string failure_text(const CLI::App& root, const CLI::Error& error,
+                         const std::map<const CLI::App*, CommandText>& texts) {
+  const CLI::App& command = asked_command(root);
+  const bool is_group = command.get_require_subcommand_min() > 0;
+  if (is_group && error.get_name() == "RequiredError") return help_text(help_of(command, texts));
+  return "fedwave: " + usage_problem(command, error) + "\n" + help_of(command, texts).path +
+         " --help shows what there is.\n";
+}
+
 // CLI11 would only say that a subcommand is missing. `name` is what `app` is called by.
 std::string unknown_word(const CLI::App& app, const std::string& name, int argc, char** argv) {
   if (argc < 2) return {};
@@ -118,9 +150,8 @@ Commands::Commands(const CommandText& text)
   app_.formatter_fn([&texts](const CLI::App* app, const std::string&, CLI::AppFormatMode) {
     return help_text(help_of(*app, texts));
   });
-  app_.failure_message([](const CLI::App*, const CLI::Error& error) {
-    return "fedwave: " + std::string(error.what()) +
-           "\nfedwave COMMAND --help shows what there is.\n";
+  app_.failure_message([&texts](const CLI::App* app, const CLI::Error& error) {
+    return failure_text(*app, error, texts);
   });
   shared_->texts.emplace(&app_, text);
 }

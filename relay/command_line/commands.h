@@ -30,7 +30,8 @@ struct CommandText {
 // What every command can end with.
 inline const ExitCodeHelp kOkCode{kExitOk, "ok"};
 inline const ExitCodeHelp kUsageCode{kExitUsage, "wrong usage or configuration"};
-inline const ExitCodeHelp kSourceCode{kExitUnreadable, "a source could not be read"};
+inline const ExitCodeHelp kSourceCode{kExitUnreadable,
+                                      "a source could not be read, or the output not be written"};
 
 class Commands {
  public:

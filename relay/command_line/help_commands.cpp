@@ -4,10 +4,13 @@
 #include "relay/command_line/each_command.h"
 #include "relay/commands/completion.h"
 #include "relay/commands/man_page.h"
+#include "relay/commands/terminal.h"
 #include "relay/version.h"
 
 namespace fedwave::relay {
 namespace {
+
+const ExitCodeHelp kOutputCode{kExitUnreadable, "standard output could not be written"};
 
 struct NoOptions {};
 
@@ -21,10 +24,8 @@ void completion_options(CLI::App& app, Shell& shell) {
 void man_options(CLI::App& /*app*/, NoOptions& /*options*/) {}
 
 int print(const std::string& text) {
-  std::cout << text << std::flush;
-  if (std::cout) return kExitOk;
-  std::cerr << "fedwave: standard output could not be written\n";
-  return kExitUsage;
+  std::cout << text;
+  return flush_stdout(std::cerr) ? kExitOk : kExitUnreadable;
 }
 
 }  // namespace
@@ -35,7 +36,7 @@ void add_completion(Commands& commands) {
        .summary = "The completion of this command line for bash or zsh",
        .examples = {{"source <(fedwave completion bash)", "in ~/.bashrc: for every shell"},
                     {"source <(fedwave completion zsh)", "in ~/.zshrc, after compinit"}},
-       .exit_codes = {kOkCode, kUsageCode}},
+       .exit_codes = {kOkCode, kUsageCode, kOutputCode}},
       completion_options,
       [&commands](Shell shell) { return print(completion_script(shell, commands.help())); });
 }
@@ -45,7 +46,7 @@ void add_man(Commands& commands) {
       {.name = "man",
        .summary = "The manual page",
        .examples = {{"fedwave man | man -l -"}, {"fedwave man | gzip -n9 > fedwave.1.gz"}},
-       .exit_codes = {kOkCode, kUsageCode}},
+       .exit_codes = {kOkCode, kUsageCode, kOutputCode}},
       man_options, [&commands](const NoOptions& /*options*/) {
         return print(man_page(commands.help(), kVersion));
       });

@@ -80,7 +80,8 @@ void top_options(CLI::App& app, TopOptions& options) {
   using Sort = TopOptions::Sort;
   add_page(
       app, options.config_file, options.url, options.inputs,
-      "A page from a file (- is standard input, gzip is fine) that stands in for every source");
+      "A page from a file (- is standard input, gzip is fine) that stands in for every source; "
+      "repeated: the next scrape of the same page");
   add_source(app, options.source);
   add_value(app, "--sink", "NAME", options.sink, "As this sink gets it (default: the first)");
   add_number(app, "--rows", options.rows, "Of metrics, and of tags; 0 is all");
@@ -89,7 +90,8 @@ void top_options(CLI::App& app, TopOptions& options) {
                    "What comes first: most points per second, most series, or by name");
   app.add_flag("--watch", options.watch, "Again and again, on a terminal");
   add_duration(app, "--interval", options.interval_ms,
-               "Time between scrapes (default: the source's)");
+               "Time between scrapes or inputs (default: the source's); what it costs is told of a "
+               "relay that keeps to the source's");
   add_format(app, options.format, "table");
 }
 
@@ -146,10 +148,11 @@ void add_diff(Commands& commands) {
        .examples = {{"fedwave diff collector.yaml new.yaml"},
                     {"fedwave diff collector.yaml new.yaml --input page.prom && echo same"},
                     {"fedwave diff collector.yaml new.yaml --input page.prom --all --format json"}},
-       .exit_codes = {{kExitOk, "both make the same points"},
+       .exit_codes = {{kExitOk, "nothing differs"},
                       kUsageCode,
                       kSourceCode,
-                      {kExitDifferent, "they differ"}}},
+                      {kExitDifferent,
+                       "they differ, in what becomes of the page or in their settings"}}},
       diff_options, diff_command);
 }
 
@@ -159,7 +162,8 @@ void add_top(Commands& commands) {
        .summary = "Which metrics and tags cost the most, kept and dropped",
        .examples =
            {{"fedwave top --config collector.yaml"},
-            {"fedwave top --config collector.yaml --watch --interval 10s"},
+            {"fedwave top --config collector.yaml --watch"},
+            {"fedwave top --config collector.yaml --input page.prom --input next.prom"},
             {"fedwave top --config collector.yaml --input page.prom --sort series --rows 5"},
             {"fedwave top --url http://localhost:15090/stats/prometheus --format json"}},
        .exit_codes = {kOkCode, kUsageCode, kSourceCode}},

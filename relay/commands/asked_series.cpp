@@ -30,6 +30,14 @@ bool is_pattern(std::string_view text) {
          text.find_first_of(" \t") == std::string_view::npos && base::parse_glob(text).has_value();
 }
 
+void take_parts(const parsers::SeriesBuffer& series, AskedSeries& asked) {
+  asked.what = AskedSeries::What::Series;
+  asked.name = series.name;
+  for (const parsers::LabelView& label : series.labels) {
+    asked.labels.emplace_back(label.name, label.value);
+  }
+}
+
 // Takes the one line there is.
 class OneSample final : public parsers::SingleSampleHandler {
  public:
@@ -41,10 +49,9 @@ class OneSample final : public parsers::SingleSampleHandler {
     Malformed reason = parsers::parse_series(sample.series, series);
     if (reason == Malformed::None) reason = parsers::parse_value(sample.value, value);
     if (reason != Malformed::None) return reason;
-    asked_.what = AskedSeries::What::Series;
+    take_parts(series, asked_);
     asked_.text = sample.series;
     asked_.value = sample.value;
-    asked_.name = series.name;
     return Malformed::None;
   }
   void on_malformed(std::uint64_t, Malformed reason, std::string_view) override {
@@ -69,8 +76,7 @@ AskedSeries read_asked(std::string_view text) {
   parsers::SeriesBuffer series;
   const Malformed without_value = parsers::parse_series(text, series);
   if (without_value == Malformed::None) {
-    asked.what = AskedSeries::What::Series;
-    asked.name = series.name;
+    take_parts(series, asked);
     return asked;
   }
   asked.what = AskedSeries::What::Malformed;

@@ -4,6 +4,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "parsers/text_parser.h"
 
@@ -15,6 +17,7 @@ struct AskedSeries {
   std::string text;   // as asked; of a series without value and timestamp
   std::string value;  // with Series; empty when there was none
   std::string name;   // with Series: of its metric
+  std::vector<std::pair<std::string, std::string>> labels = {};  // likewise
   parsers::Malformed malformed = parsers::Malformed::None;
 };
 

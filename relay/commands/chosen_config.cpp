@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "config/load.h"
-#include "relay/commands/check.h"
+#include "relay/commands/readable.h"
 
 namespace fedwave::relay {
 namespace {
@@ -27,6 +27,25 @@ std::optional<config::Config> bare_config(const std::string& url, std::ostream& 
   return std::move(loaded.config);
 }
 
+// People who ask about series have asked `check` about the rest before.
+std::optional<config::Config> load_quietly(const std::string& file, std::ostream& err) {
+  config::LoadResult loaded = config::load_file(file, config::process_environment());
+  std::size_t warnings = 0;
+  for (const config::Problem& problem : loaded.problems) {
+    if (problem.severity == config::Severity::Error) {
+      err << config::format_problem(file, problem) << '\n';
+    } else {
+      ++warnings;
+    }
+  }
+  if (warnings > 0) {
+    err << "fedwave: " << counted(warnings, "warning") << " in " << file
+        << "; `fedwave check --config " << file << "` shows " << (warnings == 1 ? "it" : "them")
+        << '\n';
+  }
+  return std::move(loaded.config);
+}
+
 template <class Item>
 bool keep_named(std::vector<Item>& items, const std::string& name, const char* what,
                 std::ostream& err) {
@@ -43,7 +62,7 @@ bool keep_named(std::vector<Item>& items, const std::string& name, const char* w
 
 std::optional<config::Config> choose_config(const ConfigChoice& choice, std::ostream& err) {
   auto config = choice.config_file.empty() ? bare_config(choice.url, err)
-                                           : load_or_explain(choice.config_file, err);
+                                           : load_quietly(choice.config_file, err);
   if (!config) return {};
   if (!keep_named(config->sources, choice.source, "source", err)) return {};
   if (!keep_named(config->sinks, choice.sink, "sink", err)) return {};

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <numeric>
+#include <string_view>
 #include <tuple>
 
 #include "relay/base/text.h"
@@ -22,6 +23,8 @@ using Sort = TopOptions::Sort;
 
 constexpr double kSecondsADay = 86'400;
 constexpr double kDaysAMonth = 30;
+constexpr std::size_t kGap = 2;  // between columns
+constexpr std::size_t kNameColumnsMin = 12;
 
 std::string percent_text(double part, double whole) {
   if (whole <= 0) return "0%";
@@ -71,12 +74,32 @@ void put(JsonWriter& writer, const char* key, std::uint64_t number) {
   writer.Uint64(number);
 }
 
-void put(JsonWriter& writer, const char* key, double number) {
+void put(JsonWriter& writer, const char* key, std::optional<double> number) {
   writer.Key(key);
-  writer.Double(number);
+  if (number) {
+    writer.Double(*number);
+  } else {
+    writer.Null();
+  }
 }
 
-void write_row(JsonWriter& writer, const MetricCost& cost) {
+std::optional<double> if_known(double number, bool is_known) {
+  return is_known ? std::optional(number) : std::nullopt;
+}
+
+const char* known_text(PointRate::Known known) {
+  switch (known) {
+    case PointRate::Known::AtMost:
+      return "at most";
+    case PointRate::Known::Measured:
+      return "measured";
+    case PointRate::Known::Unknown:
+      break;
+  }
+  return "unknown";
+}
+
+void write_row(JsonWriter& writer, const MetricCost& cost, bool is_rate_known) {
   writer.StartObject();
   put(writer, "metric", cost.name);
   put(writer, "sent_as", cost.kept > 0 ? cost.sent_as : "");
@@ -84,22 +107,76 @@ void write_row(JsonWriter& writer, const MetricCost& cost) {
   put(writer, "kept", cost.kept);
   put(writer, "dropped", cost.dropped);
   put(writer, "collided", cost.collided);
-  put(writer, "points_per_s", cost.points_per_s);
+  put(writer, "points_per_s", if_known(cost.points_per_s, is_rate_known));
   writer.EndObject();
 }
 
-void write_row(JsonWriter& writer, const TagCost& cost) {
+void write_row(JsonWriter& writer, const TagCost& cost, bool is_rate_known) {
   writer.StartObject();
   put(writer, "key", cost.key);
   put(writer, "values", cost.values);
   put(writer, "series", cost.series);
-  put(writer, "points_per_s", cost.points_per_s);
+  put(writer, "points_per_s", if_known(cost.points_per_s, is_rate_known));
   writer.EndObject();
+}
+
+// Characters, as TextTable counts them: the bytes that do not continue one.
+bool begins_character(char c) {
+  return (static_cast<std::uint8_t>(c) & 0xC0U) != 0x80U;
+}
+
+std::size_t characters_of(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), begins_character));
+}
+
+// Where character number `count` begins.
+std::size_t place_of(std::string_view text, std::size_t count) {
+  std::size_t place = 0;
+  while (place < text.size() && (!begins_character(text[place]) || count-- > 0)) ++place;
+  return place;
+}
+
+// Names differ at both ends: it is the middle that they can do without.
+std::string without_middle(const std::string& text, std::size_t width) {
+  const std::size_t characters = characters_of(text);
+  if (characters <= width) return text;
+  const std::size_t shown = width - 1;  // beside the dots
+  return text.substr(0, place_of(text, shown / 2)) + "…" +
+         text.substr(place_of(text, characters - (shown - shown / 2)));
+}
+
+using Cells = std::vector<std::string>;
+
+std::size_t width_of(const std::vector<Cells>& rows, std::size_t column) {
+  std::size_t width = 0;
+  for (const Cells& cells : rows) width = std::max(width, characters_of(cells[column]));
+  return width;
+}
+
+// Cuts the two columns of names, the first ones, so that a line has no more than `columns`
+// characters. `rows` begins with the titles.
+void fit_names(std::vector<Cells>& rows, std::size_t columns) {
+  std::size_t others = 0;
+  for (std::size_t i = 2; i < rows.front().size(); ++i) others += width_of(rows, i) + kGap;
+  const std::size_t taken = others + kGap;
+  const std::size_t room = std::max(columns > taken ? columns - taken : 0, 2 * kNameColumnsMin);
+  const std::size_t first = width_of(rows, 0);
+  const std::size_t second = width_of(rows, 1);
+  if (first + second <= room) return;
+  // What the shorter one does not need is the longer one's.
+  const std::size_t for_first = std::max(room / 2, room - std::min(second, room));
+  const std::size_t for_second = std::max(room - room / 2, room - std::min(first, room));
+  for (Cells& cells : rows) {
+    cells[0] = without_middle(cells[0], for_first);
+    cells[1] = without_middle(cells[1], for_second);
+  }
 }
 
 }  // namespace
 
-void CostTable::add(const Survey& survey, double points_per_s) {
+void CostTable::add(const Survey& survey, const PointRate& rate) {
+  const bool is_alike = !known_ || *known_ == rate.known;
+  known_ = is_alike ? rate.known : PointRate::Known::AtMost;
   for (const SurveyedMetric& metric : survey.metrics) {
     const SurveyedMetric::AtSink& sink = metric.sinks.front();
     MetricCost& cost = metrics_[{metric.name, sink.sent_as}];
@@ -110,14 +187,14 @@ void CostTable::add(const Survey& survey, double points_per_s) {
     cost.dropped +=
         std::accumulate(sink.series.begin(), sink.series.end(), std::uint64_t{0}) - kept;
     cost.collided += sink.collided;
-    cost.points_per_s += static_cast<double>(kept) * points_per_s;
+    cost.points_per_s += static_cast<double>(kept) * rate.points_per_s;
   }
   for (const SurveyedTag& tag : survey.tags.front()) {
     TagCost& cost = tags_[tag.key];
     cost.key = tag.key;
     cost.series += tag.series;
     cost.values = std::max(cost.values, tag.values);
-    cost.points_per_s += static_cast<double>(tag.series) * points_per_s;
+    cost.points_per_s += static_cast<double>(tag.series) * rate.points_per_s;
   }
 }
 
@@ -161,22 +238,29 @@ MetricCost CostTable::total() const {
   return total;
 }
 
+std::string CostTable::rate_cell(double points_per_s) const {
+  return is_known() ? rate_text(points_per_s) : "-";
+}
+
 void CostTable::write_metrics(std::ostream& out, const std::vector<MetricCost>& metrics,
-                              std::size_t rows) const {
+                              std::size_t rows, std::optional<std::size_t> columns) const {
   const double all_points_per_s = total().points_per_s;
-  TextTable table({{"METRIC"},
-                   {"IN WAVEFRONT"},
-                   {"SERIES", Align::Right},
-                   {"KEPT", Align::Right},
-                   {"DROPPED", Align::Right},
-                   {"POINTS/S", Align::Right},
-                   {"SHARE", Align::Right}});
+  std::vector<Cells> lines = {
+      {"METRIC", "IN WAVEFRONT", "SERIES", "KEPT", "DROPPED", "POINTS/S", "SHARE"}};
   for (std::size_t i = 0; i < shown_of(metrics, rows); ++i) {
     const MetricCost& cost = metrics[i];
-    table.add({base::printable(cost.name), cost.kept > 0 ? cost.sent_as : "-",
-               grouped(cost.kept + cost.dropped), grouped(cost.kept), grouped(cost.dropped),
-               rate_text(cost.points_per_s), percent_text(cost.points_per_s, all_points_per_s)});
+    lines.push_back({base::printable(cost.name), cost.kept > 0 ? cost.sent_as : "-",
+                     grouped(cost.kept + cost.dropped), grouped(cost.kept), grouped(cost.dropped),
+                     rate_cell(cost.points_per_s),
+                     percent_text(cost.points_per_s, all_points_per_s)});
   }
+  if (columns) fit_names(lines, *columns);
+  std::vector<TextTable::Column> titles;
+  for (std::size_t i = 0; i < lines.front().size(); ++i) {
+    titles.push_back({lines.front()[i], i < 2 ? Align::Left : Align::Right});
+  }
+  TextTable table(std::move(titles));
+  for (std::size_t i = 1; i < lines.size(); ++i) table.add(std::move(lines[i]));
   table.print(out);
   tell_rest(out, metrics, rows, "metric");
 }
@@ -187,40 +271,53 @@ void CostTable::write_tags(std::ostream& out, const std::vector<TagCost>& tags,
       {{"TAG"}, {"VALUES", Align::Right}, {"SERIES", Align::Right}, {"POINTS/S", Align::Right}});
   for (std::size_t i = 0; i < shown_of(tags, rows); ++i) {
     table.add({tags[i].key, grouped(tags[i].values), grouped(tags[i].series),
-               rate_text(tags[i].points_per_s)});
+               rate_cell(tags[i].points_per_s)});
   }
   table.print(out);
   tell_rest(out, tags, rows, "tag");
+}
+
+void CostTable::write_rate(std::ostream& out, double points_per_s) const {
+  if (!is_known()) {
+    out << "points/s unknown: no sample is newer than in the first scrape\n";
+    return;
+  }
+  const bool is_at_most = known_ == PointRate::Known::AtMost;
+  out << (is_at_most ? "at most " : "") << rate_text(points_per_s) << " points/s, "
+      << many_text(points_per_s * kSecondsADay) << " a day, "
+      << many_text(points_per_s * kSecondsADay * kDaysAMonth) << " a month\n";
+  if (is_at_most) {
+    out << "at most: what only comes again is sent once, which --watch or another --input shows\n";
+  }
 }
 
 void CostTable::write_summary(std::ostream& out) const {
   const MetricCost all = total();
   const std::uint64_t series = all.kept + all.dropped;
   out << grouped(all.kept) << " of " << grouped(series) << " series kept ("
-      << percent_text(static_cast<double>(all.kept), static_cast<double>(series))
-      << "): " << rate_text(all.points_per_s) << " points/s, "
-      << many_text(all.points_per_s * kSecondsADay) << " a day, "
-      << many_text(all.points_per_s * kSecondsADay * kDaysAMonth) << " a month\n";
+      << percent_text(static_cast<double>(all.kept), static_cast<double>(series)) << "): ";
+  write_rate(out, all.points_per_s);
   if (all.collided > 0) {
     out << grouped(all.collided)
         << " series become the same as another one, by name, source and tags, once tags are left "
            "out: one "
            "overwrites the other; see limits.tags and tagExclude\n";
   }
-  if (repeated_ > 0) {
+  if (repeated_ > 0 && is_known()) {
     out << percent_text(static_cast<double>(repeated_), static_cast<double>(written_ + repeated_))
         << " of the kept samples came again with the same time and are sent once: taken off "
            "every metric's points alike\n";
   }
 }
 
-void CostTable::write_text(std::ostream& out, Sort sort, std::size_t rows, bool has_colour) const {
+void CostTable::write_text(std::ostream& out, Sort sort, std::size_t rows, bool has_colour,
+                           std::optional<std::size_t> columns) const {
   const std::string bold = has_colour ? "\x1b[1m" : "";
   const std::string plain = has_colour ? "\x1b[0m" : "";
   const std::vector<MetricCost> all_metrics = metrics(sort);
   const std::vector<TagCost> all_tags = tags(sort);
   if (!all_metrics.empty()) {
-    write_metrics(out, all_metrics, rows);
+    write_metrics(out, all_metrics, rows, columns);
     out << '\n';
   }
   if (!all_tags.empty()) {
@@ -243,16 +340,21 @@ void CostTable::write_json(std::ostream& out, Sort sort, std::size_t rows) const
   put(writer, "kept", all.kept);
   put(writer, "dropped", all.dropped);
   put(writer, "collided", all.collided);
-  put(writer, "points_per_s", all.points_per_s);
+  put(writer, "points_per_s", if_known(all.points_per_s, is_known()));
+  put(writer, "points_per_s_is", known_text(known_.value_or(PointRate::Known::Measured)));
   put(writer, "samples_written", written_);
   put(writer, "samples_repeated", repeated_);
   writer.Key("metrics");
   writer.StartArray();
-  for (std::size_t i = 0; i < shown_of(all_metrics, rows); ++i) write_row(writer, all_metrics[i]);
+  for (std::size_t i = 0; i < shown_of(all_metrics, rows); ++i) {
+    write_row(writer, all_metrics[i], is_known());
+  }
   writer.EndArray();
   writer.Key("tags");
   writer.StartArray();
-  for (std::size_t i = 0; i < shown_of(all_tags, rows); ++i) write_row(writer, all_tags[i]);
+  for (std::size_t i = 0; i < shown_of(all_tags, rows); ++i) {
+    write_row(writer, all_tags[i], is_known());
+  }
   writer.EndArray();
   writer.EndObject();
   buffer.Put('\n');

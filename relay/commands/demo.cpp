@@ -33,6 +33,7 @@ config::Config demo_config(const DemoOptions& options, const std::string& mesh_a
   source.http = {};
   source.interval_ms = options.interval_ms;
   source.timeout_ms = options.interval_ms;
+  config.sinks.front().name = "the demo's receiver";
   config.sinks.front().endpoints.front().url = "http://" + receiver_address + "/report";
   return config;
 }

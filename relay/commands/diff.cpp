@@ -165,10 +165,7 @@ int Diff::run() {
   } else {
     write_diff_text(std::cout, findings, has_colour_stdout());
   }
-  if (!std::cout.flush()) {
-    std::cerr << "fedwave: cannot write to standard output\n";
-    return kExitUsage;
-  }
+  if (!flush_stdout(std::cerr)) return kExitUnreadable;
   return findings.is_same() ? kExitOk : kExitDifferent;
 }
 

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <memory>
 
+#include "relay/base/glob.h"
 #include "relay/base/text.h"
 #include "relay/commands/asked_series.h"
 #include "relay/commands/chosen_config.h"
@@ -14,9 +15,11 @@
 #include "relay/commands/page_names.h"
 #include "relay/commands/page_reading.h"
 #include "relay/commands/page_series.h"
+#include "relay/commands/page_tags.h"
 #include "relay/commands/readable.h"
 #include "relay/commands/terminal.h"
 #include "relay/explain/explainer.h"
+#include "relay/explain/explanation_text.h"
 
 namespace fedwave::relay {
 namespace {
@@ -47,9 +50,12 @@ class SourceAnswers {
 
  private:
   void explain_series(const AskedSeries& asked);
-  void explain_name(const std::string& name);
+  void explain_as_written(const AskedSeries& asked);
+  void explain_name(const AskedSeries& asked);
   void assume_name(const std::string& name);
   void explain_pattern(const std::string& pattern);
+  Fates fates_of(const std::string& name, const AskedSeries& asked);
+  void report_fates(const Fates& fates);
 
   const config::Config& config_;
   const config::Source& source_;
@@ -65,7 +71,7 @@ void SourceAnswers::answer(const AskedSeries& asked) {
     case AskedSeries::What::Series:
       return explain_series(asked);
     case AskedSeries::What::Name:
-      return pages_.empty() ? assume_name(asked.text) : explain_name(asked.text);
+      return pages_.empty() ? assume_name(asked.text) : explain_name(asked);
     case AskedSeries::What::Pattern:
       return explain_pattern(asked.text);
     case AskedSeries::What::Malformed:
@@ -73,8 +79,34 @@ void SourceAnswers::answer(const AskedSeries& asked) {
   }
 }
 
-// The page, where there is one, knows the type.
+// Of the page's series with the name and at least the labels.
+Fates SourceAnswers::fates_of(const std::string& name, const AskedSeries& asked) {
+  Fates fates;
+  for (const PageMetric* metric : names_.find(name)) {
+    for (const PageSeries* series : metric->series) {
+      if (!has_labels(*series, asked, source_)) continue;
+      reading_.show_progress([&] { return "explaining " + name; });
+      parsers::SampleLineView sample = series->sample();
+      if (!asked.value.empty()) sample.value = asked.value;
+      fates.add(metric->explainer->explain(sample));
+    }
+  }
+  reading_.clear_progress();
+  return fates;
+}
+
+void SourceAnswers::report_fates(const Fates& fates) {
+  for (const Fate* fate : fates.by_count()) report_.series(fate->example, fate->series);
+}
+
+// Somebody who types a series leaves out labels that a list may look at: the page's have them all.
 void SourceAnswers::explain_series(const AskedSeries& asked) {
+  const Fates fates = fates_of(asked.name, asked);
+  fates.empty() ? explain_as_written(asked) : report_fates(fates);
+}
+
+// The page, where there is one, knows the type.
+void SourceAnswers::explain_as_written(const AskedSeries& asked) {
   const auto& metrics = names_.metrics();
   const auto known = std::find_if(metrics.begin(), metrics.end(), [&](const PageMetric& metric) {
     return metric.name == asked.name;
@@ -82,22 +114,13 @@ void SourceAnswers::explain_series(const AskedSeries& asked) {
   parsers::SampleLineView sample{.series = asked.text, .value = asked.value};
   if (known != metrics.end()) sample.kind = known->series.front()->kind;
   report_.series(explainers_.front().explain(sample), {});
+  report_.as_written(!pages_.empty(), looks_at_tags(config_, source_));
 }
 
-void SourceAnswers::explain_name(const std::string& name) {
-  const std::vector<const PageMetric*> found = names_.find(name);
-  if (found.empty()) {
-    return report_.not_found(source_.name, name, names_.nearest(name, kNearestShown));
-  }
-  Fates fates;
-  for (const PageMetric* metric : found) {
-    for (const PageSeries* series : metric->series) {
-      reading_.show_progress([&] { return "explaining " + name; });
-      fates.add(metric->explainer->explain(series->sample()));
-    }
-  }
-  reading_.clear_progress();
-  for (const Fate* fate : fates.by_count()) report_.series(fate->example, fate->series);
+void SourceAnswers::explain_name(const AskedSeries& asked) {
+  const Fates fates = fates_of(asked.text, asked);
+  if (!fates.empty()) return report_fates(fates);
+  report_.not_found(source_.name, asked.text, names_.nearest(asked.text, kNearestShown));
 }
 
 void SourceAnswers::assume_name(const std::string& name) {
@@ -113,7 +136,8 @@ void SourceAnswers::explain_pattern(const std::string& pattern) {
   PatternAnswer answer{.source = source_.name, .pattern = pattern, .dotted = dotted};
   answer.has_page = !pages_.empty();
   answer.matches = names_.matching(pattern);
-  if (dotted != pattern) answer.dotted_matches = names_.matching(dotted);
+  // A range may be none any more: [A-_] has no other way to be written with dots.
+  if (dotted != pattern && base::parse_glob(dotted)) answer.dotted_matches = names_.matching(dotted);
   report_.pattern(answer);
 }
 
@@ -185,14 +209,14 @@ int explain_command(const ExplainOptions& options) {
     if (options.live || !options.inputs.empty()) {
       pages = read_series(*config, source, options.inputs, reading);
     }
+    for (const std::string& misspelt : misspelt_tags(*config, source, pages, options.config_file)) {
+      std::cerr << "fedwave: source \"" << source_title(source.name) << "\": " << misspelt << '\n';
+    }
     SourceAnswers answers(*config, source, std::move(pages), reading, *report);
     for (const AskedSeries& asked : questions) answers.answer(asked);
     if (questions.empty()) answers.tell_all(options.dropped);
   }
-  if (!std::cout.flush()) {
-    std::cerr << "fedwave: cannot write to standard output\n";
-    return kExitUsage;
-  }
+  if (!flush_stdout(std::cerr)) return kExitUnreadable;
   return reading.has_failed() ? kExitUnreadable : kExitOk;
 }
 

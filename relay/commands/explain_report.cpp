@@ -1,7 +1,7 @@
 #include "relay/commands/explain_report.h"
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <utility>
 
 #include "relay/base/text.h"
@@ -40,6 +40,12 @@ std::string reason_text(const Decision& decision) {
   return decision.why + (decision.rule.empty() ? "" : ", " + decision.rule);
 }
 
+// What is only spelt like it would be said of nearly everything.
+bool is_worth_showing(const std::string& hint) {
+  return hint.find("would match") != std::string::npos ||
+         hint.find("did you mean") != std::string::npos;
+}
+
 // For people. The first thing has no empty line before it.
 class TextReport final : public ExplainReport {
  public:
@@ -57,6 +63,14 @@ class TextReport final : public ExplainReport {
          << ", without labels\n            lists that look at tags may decide otherwise: give a "
             "page "
             "(--input FILE, --live)\n            or the series as name{labels}\n";
+  }
+
+  void as_written(bool has_page, bool looks_at_tags) override {
+    const char* on_page = "no such series is on the page: this is what was written";
+    const char* left_out = "labels that are left out may decide otherwise";
+    if (!has_page && !looks_at_tags) return;
+    out_ << "  note      " << (has_page ? on_page : left_out) << '\n';
+    if (has_page && looks_at_tags) out_ << "            " << left_out << '\n';
   }
 
   void not_found(const std::string& source, const std::string& name,
@@ -156,11 +170,10 @@ void TextReport::write_dropped() {
 
 void TextReport::write_metrics(const DecisionCounts::Group& group) {
   std::vector<std::pair<std::string, const DecisionCounts::Metric*>> metrics;
-  std::set<std::string> hints;
+  std::map<std::string, std::string> hints;  // by what they say of all names
   for (const auto& [name, metric] : group.metrics) {
     metrics.emplace_back(name, &metric);
-    // What is only spelt like it would be said of nearly everything.
-    if (metric.hint.find("would match") != std::string::npos) hints.insert(metric.hint);
+    if (is_worth_showing(metric.hint)) hints.try_emplace(metric.hint_for_all, metric.hint);
   }
   std::stable_sort(metrics.begin(), metrics.end(), [](const auto& a, const auto& b) {
     return a.second->series > b.second->series;
@@ -171,7 +184,7 @@ void TextReport::write_metrics(const DecisionCounts::Group& group) {
   }
   table.print(out_);
   std::size_t shown = 0;
-  for (const std::string& hint : hints) {
+  for (const auto& [for_all, hint] : hints) {
     if (++shown > kHintsShown) break;
     out_ << "  hint: " << hint << '\n';
   }
@@ -189,6 +202,7 @@ class JsonReport final : public ExplainReport {
   }
   // Programs see it: there is no series_count.
   void assumed(const std::string&, parsers::SampleKind) override {}
+  void as_written(bool, bool) override {}
 
   void not_found(const std::string& source, const std::string& name,
                  const std::vector<std::string>& nearest) override {

@@ -31,6 +31,8 @@ class ExplainReport {
   virtual void series(const Explanation& explanation, std::optional<std::uint64_t> count) = 0;
   // The last one was made up from a name.
   virtual void assumed(const std::string& name, parsers::SampleKind kind) = 0;
+  // The last one was taken as it was asked, because there is no page, or none with such a series.
+  virtual void as_written(bool has_page, bool looks_at_tags) = 0;
   virtual void not_found(const std::string& source, const std::string& name,
                          const std::vector<std::string>& nearest) = 0;
   virtual void pattern(const PatternAnswer& answer) = 0;

@@ -48,6 +48,12 @@ std::string fate_key(const Explanation& explanation) {
   return key;
 }
 
+std::string without(std::string text, const std::string& name) {
+  const std::size_t place = text.find(name);
+  if (place != std::string::npos) text.erase(place, name.size());
+  return text;
+}
+
 bool is_of_source(Verdict verdict) {
   return verdict >= Verdict::SourceNotInAllowList && verdict <= Verdict::SourceTagDenyList;
 }
@@ -110,6 +116,7 @@ void DecisionCounts::add(const Explanation& explanation) {
     if (metric.series++ > 0) continue;
     metric.example = explanation.series;
     metric.hint = explanation.hint;
+    metric.hint_for_all = without(explanation.hint, explanation.name);
   }
 }
 

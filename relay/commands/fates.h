@@ -22,6 +22,7 @@ class Fates {
  public:
   void add(Explanation explanation);
   [[nodiscard]] std::vector<const Fate*> by_count() const;  // the most series first
+  [[nodiscard]] bool empty() const { return fates_.empty(); }
 
  private:
   std::map<std::string, Fate> fates_;
@@ -48,6 +49,7 @@ class DecisionCounts {
     std::uint64_t series = 0;
     std::string example;
     std::string hint;
+    std::string hint_for_all;  // without this metric's name
   };
   struct Group {
     Decision decision;

@@ -9,19 +9,13 @@
 
 #include "relay/base/edit_distance.h"
 #include "relay/base/text.h"
+#include "relay/explain/pattern_hint.h"
 #include "relay/filter.h"
 
 namespace fedwave::relay {
 namespace {
 
 using parsers::SampleKind;
-
-std::string sink_prefix(const config::Sink& sink) {
-  std::string_view prefix = sink.prefix;
-  while (prefix.starts_with('.')) prefix.remove_prefix(1);
-  while (prefix.ends_with('.')) prefix.remove_suffix(1);
-  return prefix.empty() ? std::string() : std::string(prefix) + ".";
-}
 
 bool remove_prefix(std::string& text, const std::string& prefix) {
   if (prefix.empty() || !text.starts_with(prefix)) return false;

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <sstream>
 #include <thread>
 #include <utility>
@@ -22,18 +23,53 @@ namespace {
 
 constexpr const char* kClearScreen = "\x1b[H\x1b[J";
 
-// A source, and what is known of how many of its samples come again.
+// What the scrapes of a source have shown of how many points it makes.
+class PointCount {
+ public:
+  // One scrape. Only the new samples of those after the first say anything.
+  void add(std::int64_t at_ms, bool is_whole, const SinkCounts& counts) {
+    if (!first_ms_) {
+      if (is_whole) first_ms_ = last_ms_ = at_ms;
+      return;
+    }
+    if (is_whole) last_ms_ = at_ms;
+    written_ += counts.written + counts.converted;
+    repeated_ += counts.repeated;
+  }
+
+  // The relay scrapes every `interval_ms`, however often this was.
+  [[nodiscard]] PointRate rate(std::uint64_t series, std::int64_t interval_ms) const {
+    using Known = PointRate::Known;
+    const double most = 1000.0 / static_cast<double>(interval_ms);
+    if (written_ + repeated_ == 0 || last_ms_ == first_ms_) return {Known::AtMost, most};
+    if (written_ == 0) return {Known::Unknown, most};
+    const double points = static_cast<double>(written_) / static_cast<double>(series);
+    const double seconds = static_cast<double>(last_ms_ - *first_ms_) / 1000;
+    return {Known::Measured, std::min(points / seconds, most)};
+  }
+
+  [[nodiscard]] std::uint64_t written() const { return written_; }
+  [[nodiscard]] std::uint64_t repeated() const { return repeated_; }
+
+ private:
+  std::optional<std::int64_t> first_ms_;
+  std::int64_t last_ms_ = 0;
+  std::uint64_t written_ = 0;
+  std::uint64_t repeated_ = 0;
+};
+
 struct WatchedSource {
   std::unique_ptr<PageScrapes> scrapes;
-  bool has_history = false;    // it was scraped before, so that repeats can be told
-  std::uint64_t written = 0;   // in the latest scrape
-  std::uint64_t repeated = 0;  // likewise
-
-  [[nodiscard]] double sent_share() const {
-    const std::uint64_t all = written + repeated;
-    return all == 0 ? 1 : static_cast<double>(written) / static_cast<double>(all);
-  }
+  PointCount points = {};
 };
+
+std::uint64_t kept_series(const Survey& survey) {
+  std::uint64_t kept = 0;
+  for (const SurveyedMetric& metric : survey.metrics) {
+    kept += metric.sinks.front().series[static_cast<std::size_t>(Verdict::Kept)];
+  }
+  return kept;
+}
 
 class Top {
  public:
@@ -50,10 +86,7 @@ class Top {
   int run_once() {
     for (WatchedSource& source : sources_) scrape(source);
     show();
-    if (!std::cout.flush()) {
-      std::cerr << "fedwave: cannot write to standard output\n";
-      return kExitUsage;
-    }
+    if (!flush_stdout(std::cerr)) return kExitUnreadable;
     return reading_.has_failed() ? kExitUnreadable : kExitOk;
   }
 
@@ -66,48 +99,51 @@ class Top {
       show();
       std::cout << messages_.str();
       messages_.str("");
-      if (!std::cout.flush()) return kExitUsage;
+      if (!flush_stdout(std::cerr)) return kExitUnreadable;
       std::this_thread::sleep_for(std::chrono::milliseconds(interval_ms));
     }
   }
 
  private:
+  // Inputs are one scrape after the other; of several addresses all together are one.
   void scrape(WatchedSource& source) {
-    // Of several inputs the last says it, of several addresses all together.
-    const bool is_of_files = !options_.inputs.empty();
-    bool is_first = true;
-    source.written = source.repeated = 0;
-    source.scrapes->take({&writer_}, [&](const std::string&, bool, const ScrapeCounts& counts) {
-      if (is_of_files) {
-        source.written = source.repeated = 0;
-        source.has_history = !is_first;
-      }
-      is_first = false;
-      source.written += counts.by_sink.front().written;
-      source.repeated += counts.by_sink.front().repeated;
-    });
+    if (!options_.inputs.empty()) return scrape_inputs(source);
+    const std::int64_t at_ms = base::system_clock().steady_ms();
+    bool is_any_whole = false;
+    SinkCounts counts;
+    source.scrapes->take({&writer_},
+                         [&](const std::string&, bool is_whole, const ScrapeCounts& found) {
+                           is_any_whole = is_any_whole || is_whole;
+                           counts += found.by_sink.front();
+                         });
+    source.points.add(at_ms, is_any_whole, counts);
+  }
+
+  void scrape_inputs(WatchedSource& source) {
+    std::int64_t at_ms = 0;
+    source.scrapes->take({&writer_},
+                         [&](const std::string&, bool is_whole, const ScrapeCounts& counts) {
+                           source.points.add(at_ms, is_whole, counts.by_sink.front());
+                           at_ms += options_.interval_ms > 0 ? options_.interval_ms
+                                                             : source.scrapes->source().interval_ms;
+                         });
   }
 
   void show() {
     CostTable table;
-    for (WatchedSource& source : sources_) {
-      const config::Source& configured = source.scrapes->source();
-      const std::int64_t interval_ms =
-          options_.interval_ms > 0 ? options_.interval_ms : configured.interval_ms;
-      double points_per_s = 1000.0 / static_cast<double>(interval_ms);
-      if (source.has_history) {
-        points_per_s *= source.sent_share();
-        table.add_repeats(source.written, source.repeated);
-      }
-      SurveyBuilder survey(1);
-      source.scrapes->survey(survey);
-      table.add(survey.finish(base::system_clock().wall_ms()), points_per_s);
-      if (options_.inputs.empty()) source.has_history = true;
+    for (const WatchedSource& source : sources_) {
+      SurveyBuilder builder(1);
+      source.scrapes->survey(builder);
+      const Survey survey = builder.finish(base::system_clock().wall_ms());
+      table.add(survey,
+                source.points.rate(kept_series(survey), source.scrapes->source().interval_ms));
+      table.add_repeats(source.points.written(), source.points.repeated());
     }
     if (options_.format == ReportFormat::Json) {
       table.write_json(std::cout, options_.sort, options_.rows);
     } else {
-      table.write_text(std::cout, options_.sort, options_.rows, has_colour_stdout());
+      table.write_text(std::cout, options_.sort, options_.rows, has_colour_stdout(),
+                       terminal_columns_stdout());
     }
   }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <mutex>
 #include <unordered_map>
 #include <utility>
@@ -143,11 +142,26 @@ const char* stage_text(TagStage stage) {
   return "";
 }
 
+// Why no list of tag values takes the series: what it has where they look.
+std::string tag_hint(const config::TagPatterns& rules, const sinks::PointTags& tags) {
+  std::string hint;
+  for (const auto& [key, list] : rules) {
+    const sinks::PointTag* tag = tags.find(key);
+    hint += hint.empty() ? "" : "; ";
+    hint += tag == nullptr ? "the series has no tag " + key
+                           : "its " + key + " is \"" + base::printable(tag->value) + "\"";
+  }
+  return hint;
+}
+
 // Writes down what the stages do.
 class Recorder final : public StageWatcher {
  public:
   Recorder(const SeriesStages& stages, const config::Config& config, Explanation& explanation)
-      : stages_(stages), config_(config), explanation_(explanation) {
+      : stages_(stages),
+        config_(config),
+        explanation_(explanation),
+        sink_tag_hints_(config.sinks.size()) {
     for (const config::Sink& sink : config.sinks) {
       explanation.sinks.emplace_back().sink = sink.name;
     }
@@ -157,13 +171,23 @@ class Recorder final : public StageWatcher {
     explanation_.name_rule = rule_of(decision, stages_.source_filter().rules());
   }
   void source_tags(const FilterDecision& decision) override {
-    explanation_.tags_rule = rule_of(decision, stages_.source_filter().rules());
+    const FilterRules& rules = stages_.source_filter().rules();
+    explanation_.tags_rule = rule_of(decision, rules);
+    source_tag_hint_ = tag_hint(rules.metric_tag_allow, before_);
   }
   void sink_name(std::size_t sink, const FilterDecision& decision) override {
     explanation_.sinks[sink].name_rule = rule_of(decision, stages_.sink_filter(sink).rules());
   }
   void sink_tags(std::size_t sink, const FilterDecision& decision) override {
-    explanation_.sinks[sink].tags_rule = rule_of(decision, stages_.sink_filter(sink).rules());
+    const FilterRules& rules = stages_.sink_filter(sink).rules();
+    explanation_.sinks[sink].tags_rule = rule_of(decision, rules);
+    sink_tag_hints_[sink] = tag_hint(rules.metric_tag_allow, before_);
+  }
+
+  // Of the tags as the lists have seen them.
+  [[nodiscard]] const std::string& source_tag_hint() const { return source_tag_hint_; }
+  [[nodiscard]] const std::string& sink_tag_hint(std::size_t sink) const {
+    return sink_tag_hints_[sink];
   }
 
   void tags(TagStage stage, std::size_t sink, const sinks::PointTags& tags) override {
@@ -237,6 +261,8 @@ class Recorder final : public StageWatcher {
   Explanation& explanation_;
   sinks::PointTags before_;
   sinks::PointTags source_end_;
+  std::string source_tag_hint_;
+  std::vector<std::string> sink_tag_hints_;
 };
 
 // The value as the data path would send it, and whether it would.
@@ -263,31 +289,18 @@ bool is_sources_name_verdict(Verdict verdict) {
   return verdict == Verdict::SourceNotInAllowList || verdict == Verdict::SourceDenyList;
 }
 
-// Why no list of tag values takes the series: what it has where they look.
-std::string tag_hint(const config::TagPatterns& rules,
-                     const std::map<std::string, std::string>& tags) {
-  std::string hint;
-  for (const auto& [key, list] : rules) {
-    const auto tag = tags.find(key);
-    hint += hint.empty() ? "" : "; ";
-    hint += tag == tags.end() ? "the series has no tag " + key
-                              : "its " + key + " is \"" + base::printable(tag->second) + "\"";
-  }
-  return hint;
-}
-
 }  // namespace
 
 struct Explainer::Impl {
   Impl(const config::Config& c, const config::Source& s, std::string instance)
       : config(c), source(s), stages(s, c, std::move(instance)) {
-    hints.emplace_back(s.filters.metric_allow, s.prefix);
-    for (const config::Sink& sink : c.sinks) hints.emplace_back(sink.filters.metric_allow, "");
+    hints.push_back(PatternHint::of_source(s));
+    for (const config::Sink& sink : c.sinks) hints.push_back(PatternHint::of_sink(sink));
   }
 
   void plan(const parsers::SeriesBuffer& series, Explanation& explanation) const;
   void conclude(const NamePlan& name, const LabelsPlan& labels, Explanation& explanation) const;
-  std::string hint(const Explanation& explanation) const;
+  std::string hint(const Explanation& explanation, const Recorder& recorder) const;
   std::string name_hint(std::size_t list, const std::string& name) const;
 
   const config::Config& config;
@@ -306,6 +319,7 @@ void Explainer::Impl::plan(const parsers::SeriesBuffer& series, Explanation& exp
   stages.plan_name(series.name, explanation.kind, labels.part.converts, name, &recorder);
   explanation.name = name.name;
   conclude(name, labels, explanation);
+  explanation.hint = hint(explanation, recorder);
   read_value(name.part.truncates, explanation);
 }
 
@@ -349,8 +363,7 @@ std::string Explainer::Impl::name_hint(std::size_t list, const std::string& name
   return known_hints[key] = hints[list].for_name(name);
 }
 
-std::string Explainer::Impl::hint(const Explanation& explanation) const {
-  std::map<std::string, std::string> tags;
+std::string Explainer::Impl::hint(const Explanation& explanation, const Recorder& recorder) const {
   for (std::size_t i = 0; i < explanation.sinks.size(); ++i) {
     switch (explanation.sinks[i].verdict) {
       case Verdict::SourceNotInAllowList:
@@ -358,12 +371,9 @@ std::string Explainer::Impl::hint(const Explanation& explanation) const {
       case Verdict::SinkNotInAllowList:
         return name_hint(i + 1, explanation.name);
       case Verdict::SourceNotInTagAllowList:
-        for (const auto& [key, value] : explanation.labels) tags[key] = value;
-        for (const auto& [key, value] : source.tags) tags.try_emplace(key, value);
-        return tag_hint(source.filters.metric_tag_allow, tags);
+        return recorder.source_tag_hint();
       case Verdict::SinkNotInTagAllowList:
-        for (const auto& [key, value] : explanation.labels) tags[key] = value;
-        return tag_hint(config.sinks[i].filters.metric_tag_allow, tags);
+        return recorder.sink_tag_hint(i);
       default:
         break;
     }
@@ -392,9 +402,6 @@ Explanation Explainer::explain(const parsers::SampleLineView& sample) const {
     explanation.labels.emplace_back(label.name, label.value);
   }
   impl_->plan(series, explanation);
-  if (explanation.malformed == parsers::Malformed::None) {
-    explanation.hint = impl_->hint(explanation);
-  }
   return explanation;
 }
 

@@ -13,11 +13,6 @@ constexpr const char* kRed = "\x1b[31m";
 constexpr const char* kDim = "\x1b[2m";
 constexpr const char* kPlain = "\x1b[0m";
 
-std::string place_text(config::Position where, std::string_view file) {
-  if (where.line == 0) return {};
-  return std::string(file) + ":" + std::to_string(where.line) + ":" + std::to_string(where.column);
-}
-
 std::string in_quotes(std::string_view text) {
   return "\"" + base::printable(text) + "\"";
 }
@@ -36,10 +31,10 @@ bool is_about_tags(Verdict verdict) {
          verdict == Verdict::SinkNotInTagAllowList || verdict == Verdict::SinkTagDenyList;
 }
 
-// Which of a stage's two rules dropped the series; that of nothing when none did.
+// Which of a stage's two rules dropped the series; that of nothing when no filter did.
 const Rule& deciding_rule(Verdict verdict, const Rule& name_rule, const Rule& tags_rule) {
   static const Rule kNone;
-  if (verdict == Verdict::Kept) return kNone;
+  if (!is_filtered(verdict)) return kNone;
   return is_about_tags(verdict) ? tags_rule : name_rule;
 }
 
@@ -244,6 +239,11 @@ void write_series(JsonWriter& writer, const Explanation& explanation) {
 
 }  // namespace
 
+std::string place_text(config::Position where, std::string_view file) {
+  if (where.line == 0) return {};
+  return std::string(file) + ":" + std::to_string(where.line) + ":" + std::to_string(where.column);
+}
+
 std::string rule_text(const Rule& rule, std::string_view file) {
   if (rule.list.empty()) return {};
   std::string text = rule.list;
@@ -350,7 +350,8 @@ std::string explanation_text(const Explanation& explanation, std::string_view fi
 }
 
 void write_explanation(JsonWriter& writer, const Explanation& explanation, std::string_view file,
-                       std::optional<std::uint64_t> series_count) {
+                       std::optional<std::uint64_t> series_count,
+                       std::optional<bool> is_hypothetical) {
   writer.StartObject();
   write_series(writer, explanation);
   if (explanation.malformed == parsers::Malformed::None) {
@@ -369,6 +370,10 @@ void write_explanation(JsonWriter& writer, const Explanation& explanation, std::
     writer.Uint64(*series_count);
   } else {
     writer.Null();
+  }
+  if (is_hypothetical) {
+    writer.Key("hypothetical");
+    writer.Bool(*is_hypothetical);
   }
   writer.EndObject();
 }

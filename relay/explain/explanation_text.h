@@ -17,12 +17,16 @@ namespace fedwave::relay {
 std::string explanation_text(const Explanation& explanation, std::string_view file,
                              bool has_colour);
 
-// `series_count`: how many known series have the same fate, where that is known.
+// `series_count`: how many known series have the same fate, where that is known. `is_hypothetical`:
+// whether no such series is known; nothing is said of it where nobody has looked.
 using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
 void write_explanation(JsonWriter& writer, const Explanation& explanation, std::string_view file,
-                       std::optional<std::uint64_t> series_count = {});
+                       std::optional<std::uint64_t> series_count = {},
+                       std::optional<bool> is_hypothetical = {});
 std::string explanation_json(const Explanation& explanation, std::string_view file);
 
+// "collector.yaml:12:7"; empty for what stands nowhere in the file.
+std::string place_text(config::Position where, std::string_view file);
 // "metricAllowList \"istio.tcp.*\" at collector.yaml:12:7"; empty for no rule.
 std::string rule_text(const Rule& rule, std::string_view file);
 // A verdict in words: "no pattern of the source's metricAllowList matches".

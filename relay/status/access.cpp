@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/ip_address.h"
 #include "relay/base/log.h"
 #include "relay/base/text.h"
 
@@ -61,10 +62,6 @@ std::string host_name(std::string_view host) {
   return base::lower(has_port ? host.substr(0, colon) : host);
 }
 
-bool is_loopback(std::string_view host) {
-  return host.starts_with("127.") || host == "::1";
-}
-
 }  // namespace
 
 Access::Access(const config::Status& settings)
@@ -72,7 +69,8 @@ Access::Access(const config::Status& settings)
       is_basic_(!settings.basic_username.empty()),
       is_open_(!is_basic_ && settings.bearer_token.empty() && settings.bearer_token_file.empty()) {
   if (const auto where = parse_listen_address(settings.listen)) {
-    is_loopback_ = is_loopback(where->host);
+    const auto ip = config::parse_ip(where->host);
+    is_loopback_ = ip && config::is_loopback(*ip);
     listen_host_ =
         where->host.find(':') == std::string::npos ? where->host : "[" + where->host + "]";
   }
@@ -139,7 +137,8 @@ bool Access::has_credentials(const HttpRequestView& request) {
          is_same_secret(std::string_view(given).substr(colon + 1), *wanted);
 }
 
-// None while it cannot be read: then nobody is let in, which is told once.
+// None when it is empty or has never been readable: then nobody is let in, which is told once. Of a
+// file that has gone since, the last content holds.
 std::optional<std::string> Access::secret() {
   if (!file_) return (is_basic_ ? settings_.basic_password : settings_.bearer_token).value;
   auto content = file_->content();

@@ -1,12 +1,16 @@
 #include "relay/status/explain_view.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 #include <utility>
 
-#include "parsers/sample_cut.h"
 #include "parsers/scan.h"
+#include "relay/base/glob.h"
+#include "relay/base/text.h"
+#include "relay/commands/readable.h"
 #include "relay/explain/explanation_text.h"
+#include "relay/filter.h"
 #include "relay/http_server.h"
 #include "relay/status/all_sources.h"
 #include "relay/status/json.h"
@@ -20,34 +24,15 @@ using parsers::SampleKind;
 
 constexpr std::size_t kTextBytesMax = 8 * 1024;
 constexpr std::size_t kExplanationsMax = 50;
+constexpr std::size_t kNamesShown = 10;
 constexpr std::string_view kBlanks = " \t\r\n";
+constexpr std::string_view kHeartbeatName = "~wavefront.kubernetes.collector.version";
+constexpr std::string_view kOwnNames = "collector.";
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(kBlanks);
   if (first == std::string_view::npos) return {};
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
-}
-
-std::string_view take_word(std::string_view& text) {
-  const std::size_t end = std::min(text.find_first_of(kBlanks), text.size());
-  const std::string_view word = text.substr(0, end);
-  text = trimmed(text.substr(end));
-  return word;
-}
-
-// `series`, `series value` or `series value timestamp`: neither value nor timestamp holds a brace,
-// so the last one ends the series.
-parsers::SampleLineView sample_of(std::string_view text) {
-  parsers::SampleLineView sample;
-  const std::size_t brace = text.rfind('}');
-  const std::size_t end = brace == std::string_view::npos
-                              ? std::min(text.find_first_of(kBlanks), text.size())
-                              : brace + 1;
-  sample.series = text.substr(0, end);
-  std::string_view rest = trimmed(text.substr(end));
-  sample.value = take_word(rest);
-  sample.has_timestamp = parsers::parse_timestamp(take_word(rest), sample.timestamp_ms);
-  return sample;
 }
 
 parsers::SampleLineView series_only(std::string_view series) {
@@ -61,22 +46,14 @@ bool is_own(const config::Source& source) {
   return source.url.empty();
 }
 
-// The kinds that a series may have, as far as source and name tell; the likeliest first.
-std::vector<SampleKind> possible_kinds(const config::Source& source, std::string_view name) {
-  if (is_own(source)) return {SampleKind::Own};
-  SampleKind part = SampleKind::SummaryQuantile;
-  if (name.ends_with("_bucket")) part = SampleKind::HistogramBucket;
-  if (name.ends_with("_count")) part = SampleKind::HistogramCount;
-  if (name.ends_with("_sum")) part = SampleKind::HistogramSum;
-  return {SampleKind::Untyped, SampleKind::Gauge, SampleKind::Counter, part};
-}
-
-// Is this the name under which series of the metric are sent? The sink's prefix stands before it.
-bool is_sent_as(const SurveyedMetric& metric, const std::string& name) {
-  return !name.empty() && std::any_of(metric.sinks.begin(), metric.sinks.end(),
-                                      [&](const SurveyedMetric::AtSink& sink) {
-                                        return sink.sent_as.ends_with(name);
-                                      });
+// A metric's series are of one kind; a page on which they are not has two families of one name.
+SampleKind kind_of(const SurveyedMetric& metric) {
+  for (std::size_t i = 0; i < kVerdictCount; ++i) {
+    const auto count = [i](const SurveyedMetric::AtSink& sink) { return sink.series[i] > 0; };
+    const bool is_there = std::any_of(metric.sinks.begin(), metric.sinks.end(), count);
+    if (is_there) return metric.examples[i].kind;
+  }
+  return SampleKind::Untyped;
 }
 
 // What became of the series as a whole is what became of it at this sink.
@@ -103,6 +80,90 @@ const SurveyedMetric* metric_of(const Survey* survey, const std::string& name) {
   return found != survey->metrics.end() && found->name == name ? &*found : nullptr;
 }
 
+// There is a survey before the first page has been read.
+bool has_names(const Survey* survey) {
+  return survey != nullptr && !survey->metrics.empty();
+}
+
+std::uint64_t kept_of(const SurveyedMetric::AtSink& sink) {
+  return sink.series[static_cast<std::size_t>(Verdict::Kept)];
+}
+
+// What became of all the series of a metric: "of the 22 known series of this name 19 are sent, 3
+// dropped".
+std::string fates_text(const SurveyedMetric& metric, const config::Config& config) {
+  const auto& sinks = metric.sinks;
+  const auto& counts = sinks.front().series;
+  const std::uint64_t all = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+  const auto all_are = [&](std::uint64_t kept) {
+    return std::all_of(sinks.begin(), sinks.end(),
+                       [&](const SurveyedMetric::AtSink& sink) { return kept_of(sink) == kept; });
+  };
+  if (all_are(all) || all_are(0)) {
+    const char* fate = all_are(0) ? "dropped" : "sent";
+    if (all == 1) return std::string("the one known series of this name is ") + fate;
+    return "all " + grouped(all) + " known series of this name are " + fate;
+  }
+  std::string text = "of the " + grouped(all) + " known series of this name ";
+  if (sinks.size() == 1) {
+    const std::uint64_t kept = kept_of(sinks.front());
+    return text + grouped(kept) + (kept == 1 ? " is sent, " : " are sent, ") + grouped(all - kept) +
+           " dropped";
+  }
+  for (std::size_t i = 0; i < sinks.size(); ++i) {
+    text += (i == 0 ? "sink " : ", sink ") + shown(config.sinks[i].name) + " gets " +
+            grouped(kept_of(sinks[i]));
+  }
+  return text;
+}
+
+// "a, b, c and 7 more"
+std::string list_text(const std::vector<std::string>& names) {
+  const std::size_t count = std::min(names.size(), kNamesShown);
+  const std::string text =
+      joined({names.begin(), names.begin() + static_cast<std::ptrdiff_t>(count)});
+  return base::printable(text) +
+         (names.size() > count ? " and " + grouped(names.size() - count) + " more" : "");
+}
+
+std::vector<std::string> matching(const std::string& pattern, const std::set<std::string>& names,
+                                  config::GlobCompat compat) {
+  config::FilterRules rules;
+  rules.metric_allow.push_back({pattern, {}});
+  const Filter filter(rules, compat);
+  std::vector<std::string> found;
+  for (const std::string& name : names) {
+    if (filter.decide_name(name).verdict == FilterVerdict::Kept) found.push_back(name);
+  }
+  return found;
+}
+
+// "collector.version" of "kubernetes.collector.version": what internal_stats_source calls it before
+// its prefix, and a sink's. Empty when it is none of its names.
+std::string own_name(std::string_view name, const config::Config& config) {
+  for (const config::Sink& sink : config.sinks) {
+    std::string_view prefix = sink.prefix;
+    while (prefix.ends_with('.')) prefix.remove_suffix(1);
+    if (prefix.empty() || !name.starts_with(prefix)) continue;
+    const std::string_view rest = name.substr(prefix.size());
+    if (!rest.starts_with('.')) continue;
+    name = rest.substr(1);
+    break;
+  }
+  const std::string& prefix = config.internal_stats->prefix;
+  if (!name.starts_with(prefix)) return {};
+  name.remove_prefix(prefix.size());
+  return name.starts_with(kOwnNames) ? std::string(name) : std::string();
+}
+
+// What is wrong with what was meant as a pattern; empty when it was hardly meant as one.
+std::string broken_pattern(const std::string& text) {
+  if (text.find_first_of("*?[") == std::string::npos) return {};
+  if (text.find_first_of("=\" \t") != std::string::npos) return {};
+  const auto glob = base::parse_glob(text);
+  return glob ? std::string() : "as a pattern: " + glob.error().message;
+}
+
 base::Error bad_request(std::string message) {
   return {base::ErrorCode::InvalidArgument, std::move(message)};
 }
@@ -127,12 +188,41 @@ ExplainView::ExplainView(const RelayView& relay)
     : relay_(relay), explainers_(all_sources(relay.config()).size()) {}
 
 base::Expected<std::string> ExplainView::json(std::string_view query) {
+  const auto parameters = check_parameters(query, {"series", "source"});
+  if (!parameters) return parameters.error();
   const auto text = read_text(query);
   if (!text) return text.error();
   const auto asked = places(query);
   if (!asked) return asked.error();
-  const bool is_name = text->find_first_of("{ \t\r\n") == std::string::npos;
-  return is_name ? explain_name(*asked, *text) : explain_series(scraped(*asked), sample_of(*text));
+  const Answer given = answer(*asked, read_asked(*text));
+  return json_object([&](JsonWriter& json) {
+    add(json, "matched_by", given.matched_by);
+    add(json, "note", given.note);
+    add_array(json, "explanations", given.found, [&](const Found& one) {
+      write_explanation(json, one.explanation, relay_.config().file, one.series_count,
+                        given.is_hypothetical);
+    });
+  });
+}
+
+ExplainView::Answer ExplainView::answer(const std::vector<Place>& places,
+                                        const AskedSeries& asked) {
+  switch (asked.what) {
+    case AskedSeries::What::Series:
+      return explain_series(scraped(places), asked);
+    case AskedSeries::What::Name:
+      return explain_name(places, asked.text);
+    case AskedSeries::What::Pattern:
+      return explain_pattern(scraped(places), asked.text);
+    case AskedSeries::What::Malformed:
+      break;
+  }
+  // The same wherever it came from.
+  Explanation refused;
+  refused.series = asked.text;
+  refused.malformed = asked.malformed;
+  return {
+      .matched_by = "series", .note = broken_pattern(asked.text), .found = {{std::move(refused)}}};
 }
 
 base::Expected<std::vector<ExplainView::Place>> ExplainView::places(std::string_view query) const {
@@ -151,12 +241,15 @@ base::Expected<std::vector<ExplainView::Place>> ExplainView::places(std::string_
 // A series that somebody else gave is hardly one of the relay's own, unless it is asked for there.
 std::vector<ExplainView::Place> ExplainView::scraped(const std::vector<Place>& places) const {
   if (places.size() == 1) return places;
-  const auto sources = all_sources(relay_.config());
   std::vector<Place> kept;
   for (const Place& place : places) {
-    if (!is_own(*sources[place.source])) kept.push_back(place);
+    if (!is_own(source_of(place))) kept.push_back(place);
   }
   return kept;
+}
+
+const config::Source& ExplainView::source_of(const Place& place) const {
+  return *all_sources(relay_.config())[place.source];
 }
 
 const Explainer& ExplainView::explainer(std::size_t source) {
@@ -168,101 +261,160 @@ const Explainer& ExplainView::explainer(std::size_t source) {
   return *kept;
 }
 
-// A series as text does not tell its type, but the name under which its like are sent does.
-ExplainView::Found ExplainView::explain(const Place& place, parsers::SampleLineView sample,
-                                        const SurveyedMetric* metric) {
-  const config::Source& source = *all_sources(relay_.config())[place.source];
-  if (is_own(source)) sample.kind = SampleKind::Own;
-  Found found{explainer(place.source).explain(sample), {}};
-  if (metric == nullptr) metric = metric_of(place.survey.get(), found.explanation.parsed_name);
-  if (metric == nullptr) return found;
-  for (const SampleKind kind : possible_kinds(source, metric->name)) {
-    sample.kind = kind;
-    Explanation explanation = explainer(place.source).explain(sample);
-    if (!is_sent_as(*metric, explanation.name)) continue;
-    found.explanation = std::move(explanation);
-    break;
+// A series as text does not tell its type; the known ones of its name do.
+Explanation ExplainView::explain(const Place& place, parsers::SampleLineView sample,
+                                 const SurveyedMetric* metric) {
+  if (is_own(source_of(place))) {
+    sample.kind = SampleKind::Own;
+  } else if (metric != nullptr) {
+    sample.kind = kind_of(*metric);
   }
-  found.series_count = series_like(found.explanation, *metric);
-  return found;
+  return explainer(place.source).explain(sample);
 }
 
-std::string ExplainView::explain_series(const std::vector<Place>& places,
-                                        const parsers::SampleLineView& sample) {
-  std::vector<Found> found;
-  bool is_known = false;
+// The labels that decide may be among those that were left out, so nothing is counted: only what
+// became of the name is told beside.
+ExplainView::Answer ExplainView::explain_series(const std::vector<Place>& places,
+                                                const AskedSeries& asked) {
+  const parsers::SampleLineView sample{.series = asked.text, .value = asked.value};
+  Answer answer{.matched_by = "series",
+                .note =
+                    "this is explained as written; labels that are left out may decide "
+                    "otherwise"};
   for (const Place& place : places) {
-    found.push_back(explain(place, sample, nullptr));
-    is_known = is_known || found.back().series_count.has_value();
+    const SurveyedMetric* metric = metric_of(place.survey.get(), asked.name);
+    if (metric == nullptr) continue;
+    answer.found.push_back({explain(place, sample, metric)});
+    const std::string source = shown(source_title(source_of(place).name));
+    answer.note += places.size() == 1 ? "; " : "; source " + source + ": ";
+    answer.note += fates_text(*metric, relay_.config());
   }
-  const bool is_malformed = std::all_of(found.begin(), found.end(), [](const Found& one) {
-    return one.explanation.malformed != parsers::Malformed::None;
-  });
-  return answer("series",
-                is_known || is_malformed
-                    ? ""
-                    : "no metric of that name has been scraped, so its type is not known: it is "
-                      "taken for untyped, as federation has it",
-                found);
+  return answer.found.empty() ? explain_unknown(places, asked.name, sample) : answer;
 }
 
-std::string ExplainView::explain_name(const std::vector<Place>& places, std::string_view name) {
-  const config::Config& config = relay_.config();
+ExplainView::Answer ExplainView::explain_name(const std::vector<Place>& places,
+                                              const std::string& name) {
   std::vector<Found> found;
   for (const Place& place : places) {
     if (!place.survey) continue;
-    const config::Source& source = *all_sources(config)[place.source];
-    for (const SurveyedMetric* metric : metrics_called(name, *place.survey, config, source)) {
-      explain_metric(place, *metric, found);
-    }
+    const auto metrics = metrics_called(name, *place.survey, relay_.config(), source_of(place));
+    for (const SurveyedMetric* metric : metrics) explain_metric(place, *metric, found);
   }
-  if (found.empty()) return explain_unknown(places, name);
-  return answer("name", "one series for each thing that became of those with this name", found);
+  if (found.empty()) return explain_unknown_name(places, name);
+  const bool is_of_relay = std::all_of(found.begin(), found.end(), [&](const Found& one) {
+    return relay_.config().internal_stats && one.explanation.kind == SampleKind::Own;
+  });
+  return {.matched_by = "name",
+          .note = is_of_relay ? "this is one of fedwave's own points (internal_stats_source); see "
+                                "docs/own-points.md"
+                              : "one series for each thing that became of those with this name",
+          .found = std::move(found)};
+}
+
+ExplainView::Answer ExplainView::explain_unknown_name(const std::vector<Place>& places,
+                                                      const std::string& name) {
+  const auto own = std::find_if(places.begin(), places.end(),
+                                [&](const Place& place) { return is_own(source_of(place)); });
+  if (own != places.end()) {
+    if (name == kHeartbeatName) {
+      return {.matched_by = "name",
+              .note =
+                  "this is fedwave's heartbeat; it is sent with each round of its own points "
+                  "(internal_stats_source), and no prefix, tags or filters apply to it; see "
+                  "docs/own-points.md"};
+    }
+    const std::string bare = own_name(name, relay_.config());
+    if (!bare.empty()) return explain_unknown_own(*own, name, bare);
+  }
+  const PageName page = page_name(name);
+  parsers::SampleLineView sample = series_only(page.name);
+  sample.kind = page.kind;
+  return explain_unknown(scraped(places), name, sample);
 }
 
 void ExplainView::explain_metric(const Place& place, const SurveyedMetric& metric,
                                  std::vector<Found>& found) {
-  std::set<std::string> examples;
-  for (const std::string& example : metric.examples) {
-    if (example.empty() || found.size() >= kExplanationsMax) continue;
-    if (examples.insert(example).second) {
-      found.push_back(explain(place, series_only(example), &metric));
-    }
+  std::set<std::string> told;
+  const auto tell = [&](const std::string& series) {
+    if (found.size() >= kExplanationsMax || !told.insert(series).second) return;
+    Explanation explanation = explain(place, series_only(series), &metric);
+    const auto count = series_like(explanation, metric);
+    found.push_back({std::move(explanation), count});
+  };
+  for (const SeriesTable::Example& example : metric.examples) {
+    if (!example.series.empty()) tell(example.series);
   }
-  if (examples.empty()) found.push_back(explain(place, series_only(metric.name), &metric));
+  if (told.empty()) tell(metric.name);
 }
 
-std::string ExplainView::explain_unknown(const std::vector<Place>& places, std::string_view name) {
-  const auto sources = all_sources(relay_.config());
-  const PageName page = page_name(name);
+// A name as those of the relay's own points are: none of theirs, or not sent so far.
+ExplainView::Answer ExplainView::explain_unknown_own(const Place& own, std::string_view name,
+                                                     const std::string& bare) {
+  const std::string series = "{\"" + bare + "\"}";
+  Answer answer = explain_unknown({own}, name, series_only(series));
+  answer.note +=
+      ". Names that begin so are those of fedwave's own points (internal_stats_source): "
+      "docs/own-points.md lists them, and some are sent only once they are not zero";
+  return answer;
+}
+
+ExplainView::Answer ExplainView::explain_unknown(const std::vector<Place>& places,
+                                                 std::string_view name,
+                                                 const parsers::SampleLineView& sample) {
   std::vector<const Survey*> surveys;
-  std::vector<std::string> not_scraped;
-  std::vector<Found> found;
-  for (const Place& place : scraped(places)) {
-    if (place.survey) surveys.push_back(place.survey.get());
-    if (!place.survey) not_scraped.push_back(sources[place.source]->name);
-    parsers::SampleLineView sample = series_only(page.name);
-    sample.kind = page.kind;
-    found.push_back(explain(place, sample, nullptr));
+  std::vector<std::string> not_read;
+  Answer answer{.matched_by = "none", .is_hypothetical = true};
+  for (const Place& place : places) {
+    if (has_names(place.survey.get())) {
+      surveys.push_back(place.survey.get());
+    } else {
+      not_read.push_back(shown(source_title(source_of(place).name)));
+    }
+    answer.found.push_back({explain(place, sample, nullptr)});
   }
-  std::string note = "no series called " + shown(name) + " is known";
-  if (!not_scraped.empty()) note += "; not scraped yet: " + joined(not_scraped);
+  answer.note = "no series called " + shown(name) + " is known";
+  if (!not_read.empty()) answer.note += "; nothing has been read yet of " + joined(not_read);
   const std::vector<std::string> near = nearest_names(name, surveys);
-  if (!near.empty()) note += "; the nearest: " + joined(near);
-  note += ". This is what would become of " + page.name + " without labels" +
-          (page.kind == SampleKind::Untyped ? ", untyped" : "");
-  return answer("name", note, found);
+  if (!near.empty()) answer.note += "; the nearest: " + joined(near);
+  const bool is_written = sample.series.ends_with('}');
+  const SampleKind kind = answer.found.empty() ? sample.kind : answer.found[0].explanation.kind;
+  answer.note += ". Hypothetical: this would become of " +
+                 (is_written ? "it as written" : std::string(sample.series) + " without labels") +
+                 (kind == SampleKind::Untyped ? ", untyped" : "");
+  return answer;
 }
 
-std::string ExplainView::answer(const char* matched_by, const std::string& note,
-                                const std::vector<Found>& found) const {
-  return json_object([&](JsonWriter& json) {
-    add(json, "matched_by", matched_by);
-    add(json, "note", note);
-    add_array(json, "explanations", found, [&](const Found& one) {
-      write_explanation(json, one.explanation, relay_.config().file, one.series_count);
-    });
-  });
+ExplainView::Answer ExplainView::explain_pattern(const std::vector<Place>& places,
+                                                 const std::string& pattern) {
+  Answer answer{.matched_by = "pattern",
+                .note = "this is a pattern, as lists of filters have them"};
+  for (const Place& place : places) answer.note += ". " + pattern_text(place, pattern);
+  return answer;
+}
+
+// Patterns see the dotted name with the source's prefix.
+std::string ExplainView::pattern_text(const Place& place, const std::string& pattern) {
+  const std::string source = "source " + shown(source_title(source_of(place).name));
+  if (!has_names(place.survey.get())) return "Nothing has been read yet of " + source;
+  std::set<std::string> names;
+  for (const SurveyedMetric& metric : place.survey->metrics) {
+    const auto example = std::find_if(metric.examples.begin(), metric.examples.end(),
+                                      [](const auto& one) { return !one.series.empty(); });
+    const std::string& series = example == metric.examples.end() ? metric.name : example->series;
+    names.insert(explain(place, series_only(series), &metric).name);
+  }
+  const config::GlobCompat compat = relay_.config().glob_compat;
+  const auto matches = matching(pattern, names, compat);
+  std::string text = matches.empty() ? "It matches no name of " + source
+                                     : "It matches " + many(matches.size(), "name") + " of " +
+                                           source + ": " + list_text(matches);
+  std::string dotted = pattern;
+  std::replace(dotted.begin(), dotted.end(), '_', '.');
+  if (dotted == pattern || !base::parse_glob(dotted)) return text;
+  const auto dotted_matches = matching(dotted, names, compat);
+  if (dotted_matches.empty()) return text;
+  return text + "; " + shown(dotted) + " would match " + many(dotted_matches.size(), "name") +
+         ", for patterns see the dotted name: " + list_text(dotted_matches);
 }
 
 }  // namespace fedwave::relay

@@ -1,7 +1,8 @@
 // What /api/v1/explain answers: what becomes of a series that is given as text, or of those that
-// are known by a name, the page's or Wavefront's. Names are looked up in the sources' surveys; each
-// verdict that a metric's series have is explained by one of them. An explainer for each source is
-// made when it is first needed, and kept. One thread; the relay outlives it.
+// are known by a name, the page's or Wavefront's; or what a pattern of a filter matches. Names are
+// looked up in the sources' surveys; each verdict that a metric's series have is explained by one
+// of them. What nobody knows is explained as hypothetical. An explainer for each source is made
+// when it is first needed, and kept. One thread; the relay outlives it.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +14,7 @@
 #include <vector>
 
 #include "relay/base/expected.h"
+#include "relay/commands/asked_series.h"
 #include "relay/explain/explainer.h"
 #include "relay/status/relay_view.h"
 
@@ -28,7 +30,13 @@ class ExplainView {
  private:
   struct Found {
     Explanation explanation;
-    std::optional<std::uint64_t> series_count;  // that the same became of
+    std::optional<std::uint64_t> series_count = {};  // that the same became of
+  };
+  struct Answer {
+    const char* matched_by = "";  // series, name, pattern, or none when nothing is known
+    std::string note = {};
+    std::vector<Found> found = {};
+    bool is_hypothetical = false;
   };
 
   // One of the sources that are asked about, and what is known of its series.
@@ -39,15 +47,20 @@ class ExplainView {
 
   [[nodiscard]] base::Expected<std::vector<Place>> places(std::string_view query) const;
   [[nodiscard]] std::vector<Place> scraped(const std::vector<Place>& places) const;
-  std::string explain_series(const std::vector<Place>& places,
-                             const parsers::SampleLineView& sample);
-  std::string explain_name(const std::vector<Place>& places, std::string_view name);
+  Answer answer(const std::vector<Place>& places, const AskedSeries& asked);
+  Answer explain_series(const std::vector<Place>& places, const AskedSeries& asked);
+  Answer explain_name(const std::vector<Place>& places, const std::string& name);
+  Answer explain_pattern(const std::vector<Place>& places, const std::string& pattern);
+  Answer explain_unknown_name(const std::vector<Place>& places, const std::string& name);
+  Answer explain_unknown_own(const Place& own, std::string_view name, const std::string& bare);
+  Answer explain_unknown(const std::vector<Place>& places, std::string_view name,
+                         const parsers::SampleLineView& sample);
   void explain_metric(const Place& place, const SurveyedMetric& metric, std::vector<Found>& found);
-  std::string explain_unknown(const std::vector<Place>& places, std::string_view name);
-  Found explain(const Place& place, parsers::SampleLineView sample, const SurveyedMetric* metric);
+  Explanation explain(const Place& place, parsers::SampleLineView sample,
+                      const SurveyedMetric* metric);
+  std::string pattern_text(const Place& place, const std::string& pattern);
+  [[nodiscard]] const config::Source& source_of(const Place& place) const;
   const Explainer& explainer(std::size_t source);
-  [[nodiscard]] std::string answer(const char* matched_by, const std::string& note,
-                                   const std::vector<Found>& found) const;
 
   const RelayView& relay_;
   std::vector<std::unique_ptr<Explainer>> explainers_;  // by source

@@ -1,12 +1,15 @@
 #include "relay/status/health.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
+#include "relay/base/text.h"
 #include "relay/commands/readable.h"
 #include "relay/count_text.h"
 #include "relay/explain/explanation_text.h"
 #include "relay/status/all_sources.h"
+#include "relay/status/query.h"
 
 namespace fedwave::relay {
 namespace {
@@ -31,6 +34,66 @@ std::string shell_word(const std::string& text) {
   std::string word = "'";
   for (const char c : text) word += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return word + "'";
+}
+
+// " (collector.yaml:12:7)"
+std::string place_behind(const config::Config& config, config::Position where) {
+  const std::string place = place_text(where, config.file);
+  return place.empty() ? "" : " (" + place + ")";
+}
+
+// What the address in a URL asks for, plain or percent-encoded.
+bool has_selector(const std::string& url) {
+  const std::string lower = base::lower(url);
+  return lower.find("match[]=") != std::string::npos ||
+         lower.find("match%5b%5d=") != std::string::npos;
+}
+
+bool is_federation(const config::Source& source) {
+  return source.url.find("/federate") != std::string::npos;
+}
+
+// Of a receiver that does not take points: who can do something about it.
+enum class Trouble : std::uint8_t { Passing, Denied, Misplaced };
+
+Trouble trouble_of(const std::string& cause) {
+  if (cause == "http_401" || cause == "http_403") return Trouble::Denied;
+  const bool is_redirect = cause.starts_with("http_3");
+  const bool has_no_path = cause == "http_404" || cause == "http_405" || cause == "http_410";
+  return is_redirect || has_no_path ? Trouble::Misplaced : Trouble::Passing;
+}
+
+std::string credentials_text(const config::Sink& sink) {
+  if (sink.cloud_services.is_set()) return "cloudServices";
+  if (!sink.token.empty()) return "token";
+  if (sink.token_file.empty()) return "token or tokenFile: it has neither";
+  return "tokenFile, " + sink.token_file + ", which is read again when it changes";
+}
+
+// What to look at first, by the beginning of the cause.
+const char* first_step(std::string_view cause) {
+  struct Step {
+    std::string_view cause;
+    const char* text;
+  };
+  static constexpr std::array<Step, 9> kSteps = {{
+      {"unreachable", "is the receiver up, and can it be reached from here? "},
+      {"timeout", "is the receiver up, and can it be reached from here? "},
+      {"truncated",
+       "the connection breaks off: look at the receiver's log, and at what is between. "},
+      {"tls", "look at the receiver's certificate, and at the sink's tls. "},
+      {"token", "look at where the sink's token comes from. "},
+      {"http_406",
+       "the receiver takes no more than it does: have its limit raised, or send less. "},
+      {"http_407", "look at the credentials in the sink's proxy_url. "},
+      {"http_429",
+       "the receiver takes no more than it does: have its limit raised, or send less. "},
+      {"http_5", "the trouble is the receiver's own: look at its log. "},
+  }};
+  const auto* const found = std::find_if(kSteps.begin(), kSteps.end(), [&](const Step& step) {
+    return cause.starts_with(step.cause);
+  });
+  return found == kSteps.end() ? "" : found->text;
 }
 
 // What a stage of filters did with a source's samples at a sink, other than sending them.
@@ -64,6 +127,7 @@ class Assessment {
       : input_(input), sources_(all_sources(input.config)) {}
 
   Health run() {
+    check_config();
     check_schedule();
     const PipelineFigures& figures = input_.figures;
     for (std::size_t i = 0; i < std::min(figures.sources.size(), sources_.size()); ++i) {
@@ -98,6 +162,7 @@ class Assessment {
     problems_.push_back({level, std::move(what), std::move(advice), "", sink});
   }
 
+  void check_config();
   void check_schedule();
   void check_scrapes(const config::Source& config, const SourceFigures& source);
   void check_targets(const SourceFigures& source);
@@ -106,6 +171,8 @@ class Assessment {
   void check_filters(const SourceFigures& source);
   void check_sink(const config::Sink& config, const SinkFigures& sink);
   void check_trouble(const config::Sink& config, const SinkFigures& sink);
+  [[nodiscard]] std::string trouble_advice(const config::Sink& config,
+                                           const SinkFigures& sink) const;
   void check_losses(const config::Sink& config, const SinkFigures& sink,
                     const RecentCounts::Sink& recent);
   void check_sink_filters(std::size_t sink);
@@ -115,6 +182,18 @@ class Assessment {
   const std::vector<const config::Source*> sources_;
   std::vector<Problem> problems_;
 };
+
+void Assessment::check_config() {
+  if (input_.config_is_current) return;
+  problems_.push_back({HealthLevel::Warning,
+                       "what is in force is not what " + input_.config.file +
+                           " says now: it was refused when it was read again, or it has changed "
+                           "and waits for a restart",
+                       "see whether it is good with: fedwave check --config " +
+                           shell_word(input_.config.file) +
+                           ". If it is, restart fedwave; until then all goes on as before",
+                       "", ""});
+}
 
 void Assessment::check_schedule() {
   const std::int64_t lag_ms = input_.figures.schedule_lag_ms;
@@ -137,12 +216,14 @@ void Assessment::check_scrapes(const config::Source& config, const SourceFigures
   if (!source.last_error.empty()) {
     check_targets(source);
   } else if (source.last_samples == 0) {
-    const bool is_federation = config.url.find("/federate") != std::string::npos;
-    source_problem(HealthLevel::Warning, source,
-                   "the page of source " + quoted(source.name) + " has no samples",
-                   is_federation ? "no series of that Prometheus has what match[] asks for: try "
-                                   "the selector in its own expression browser"
-                                 : "is it the right path? Look at " + config.url);
+    source_problem(
+        HealthLevel::Warning, source,
+        "the page of source " + quoted(source.name) + " has no samples",
+        has_selector(config.url) ? "no series of that Prometheus is what the URL selects: "
+                                   "try the selector in its own expression browser"
+        : is_federation(config)  ? "a federation page is empty without a selector: write match[]" +
+                                      place_behind(input_.config, config.where)
+                                : "is it the right path? Look at " + config.url);
   }
 }
 
@@ -163,8 +244,9 @@ void Assessment::check_targets(const SourceFigures& source) {
     if (target.last_error.empty()) continue;
     std::string what = "source " + quoted(source.name);
     if (source.targets.size() > 1) what += " at " + target.address;
-    what += " cannot be scraped";
-    if (target.failing_since_ms > 0) what += " for " + age(target.failing_since_ms);
+    what += target.failing_since_ms > 0
+                ? " has not been scraped for " + age(target.failing_since_ms)
+                : " cannot be scraped";
     source_problem(all_fail ? HealthLevel::Error : HealthLevel::Warning, source,
                    what + ": " + target.last_error, advice);
   }
@@ -174,15 +256,18 @@ void Assessment::check_recent(const config::Source& config, const SourceFigures&
                               const RecentCounts::Source& recent) {
   if (recent.missed > 0) {
     source_problem(HealthLevel::Warning, source,
-                   "source " + quoted(source.name) + " missed " + counted(recent.missed, "scrape") +
+                   "source " + quoted(source.name) + " missed " + many(recent.missed, "scrape") +
                        " in the last ten minutes, because the "
                        "one before took longer than the interval of " +
                        age_text(config.interval_ms),
-                   "write a longer interval or a shorter timeout, or ask for less with match[]");
+                   "write a longer interval or a shorter timeout" +
+                       std::string(!is_federation(config)     ? ""
+                                   : has_selector(config.url) ? ", or select fewer series"
+                                                              : ", or select series with match[]"));
   }
   if (recent.malformed > 0) {
     source_problem(HealthLevel::Warning, source,
-                   counted(recent.malformed, "line") + " of source " + quoted(source.name) +
+                   many(recent.malformed, "line") + " of source " + quoted(source.name) +
                        " could not be read in the last ten minutes (since the start: " +
                        malformed_text(source.counts) + ")",
                    "see which ones and why with: " + command("dump", source.name));
@@ -194,11 +279,12 @@ void Assessment::check_filters(const SourceFigures& source) {
   const auto& sinks = source.counts.by_sink;
   if (sinks.empty() || !std::all_of(sinks.begin(), sinks.end(), sends_nothing)) return;
   const Reason reason = main_reason(sinks.front());
+  const bool is_all = reason.samples >= source.counts.read;
   source_problem(
       HealthLevel::Error, source,
       "nothing of source " + quoted(source.name) + " is sent: all its " +
-          counted(source.counts.read, "sample") + " are dropped, " +
-          counted(reason.samples, "sample") + " because " + reason.text,
+          many(source.counts.read, "sample") + " are dropped, " +
+          (is_all ? "" : grouped(reason.samples) + " of them ") + "because " + reason.text,
       "see the rule for each series with: " + command("explain --live --dropped", source.name));
 }
 
@@ -232,7 +318,9 @@ void Assessment::check_sink(const config::Sink& config, const SinkFigures& sink)
     sink_problem(HealthLevel::Error, sink.name,
                  "the spool of sink " + quoted(sink.name) +
                      " cannot use its directory: " + spool.disk_trouble,
-                 "until then points wait in memory (" + counted(spool.points_in_memory, "point") +
+                 "look at the room and the permissions of " + config.spool.directory +
+                     "; until then points wait in memory (" +
+                     many(spool.points_in_memory, "point") +
                      " now) and would be lost with the process");
   }
   const bool is_old =
@@ -240,46 +328,68 @@ void Assessment::check_sink(const config::Sink& config, const SinkFigures& sink)
   if (is_old && sink.sender.trouble.empty()) {
     sink_problem(HealthLevel::Warning, sink.name,
                  "sink " + quoted(sink.name) + " is " + age(spool.oldest_waiting_ms) +
-                     " behind: " + counted(spool.points_waiting, "point") + " wait",
-                 "it is catching up beside the fresh points; a higher spool.drainRate is faster");
+                     " behind: " + many(spool.points_waiting, "point") + " wait",
+                 "nothing is lost: they go out beside the fresh ones; a higher spool.drainRate is "
+                 "faster");
   }
 }
 
-// One request that is tried again is nothing to tell of.
+// One request that is tried again is nothing to tell of. What no time heals is an error at once.
 void Assessment::check_trouble(const config::Sink& config, const SinkFigures& sink) {
   const std::int64_t lasts_ms = input_.now_ms - sink.sender.trouble_since_ms;
   if (sink.sender.trouble.empty() || lasts_ms < kTroublePatienceMs) return;
-  const std::string waiting = counted(sink.spool.points_waiting, "point");
-  const auto room = static_cast<std::uint64_t>(
-      config.spool.directory.empty() ? config.spool.memory_bytes : config.spool.bytes);
-  const std::string advice =
-      config.spool.directory.empty()
-          ? waiting + " wait in memory, where there is room for " + bytes_text(room) +
-                "; a spool.directory would keep them through a restart"
-          : waiting + " wait on disk and take " + bytes_text(sink.spool.bytes_waiting) + " of " +
-                bytes_text(room) + "; the oldest go when that is full";
-  sink_problem(lasts_ms < kTroubleIsErrorMs ? HealthLevel::Warning : HealthLevel::Error, sink.name,
-               "sink " + quoted(sink.name) + " cannot deliver for " + age_text(lasts_ms) + ": " +
-                   sink.sender.trouble,
-               advice);
+  const bool passes = trouble_of(sink.sender.cause) == Trouble::Passing;
+  sink_problem(passes && lasts_ms < kTroubleIsErrorMs ? HealthLevel::Warning : HealthLevel::Error,
+               sink.name,
+               "sink " + quoted(sink.name) + " has not been able to deliver for " +
+                   age_text(lasts_ms) + ": " + sink.sender.trouble,
+               trouble_advice(config, sink));
+}
+
+std::string Assessment::trouble_advice(const config::Sink& config, const SinkFigures& sink) const {
+  const Trouble trouble = trouble_of(sink.sender.cause);
+  const std::string where = place_behind(input_.config, config.where) + ". ";
+  const bool is_on_disk = !config.spool.directory.empty();
+  std::string advice = first_step(sink.sender.cause);
+  if (trouble == Trouble::Denied) advice = "look at the sink's " + credentials_text(config) + where;
+  if (trouble == Trouble::Misplaced) {
+    const char* key = config.kind == config::SinkKind::Direct ? "server" : "proxyAddress";
+    advice = std::string("look at the sink's address, ") + key + where;
+  }
+  const auto room = bytes_text(
+      static_cast<std::uint64_t>(is_on_disk ? config.spool.bytes : config.spool.memory_bytes));
+  advice += many(sink.spool.points_waiting, "point");
+  if (is_on_disk) {
+    return advice + " wait on disk and take " + bytes_text(sink.spool.bytes_waiting) + " of " +
+           room + "; the oldest go when that is full";
+  }
+  advice += " wait in memory, where there is room for " + room;
+  // For a receiver that is away; a wrong setting is put right sooner.
+  return trouble == Trouble::Passing
+             ? advice + "; a spool.directory would keep them through a restart"
+             : advice;
 }
 
 void Assessment::check_losses(const config::Sink& config, const SinkFigures& sink,
                               const RecentCounts::Sink& recent) {
+  const bool is_damage = sink.spool.points_expired_damaged == sink.spool.points_expired();
   if (recent.expired > 0) {
     sink_problem(HealthLevel::Error, sink.name,
-                 counted(recent.expired, "point") + " for sink " + quoted(sink.name) +
+                 many(recent.expired, "point") + " for sink " + quoted(sink.name) +
                      " were lost in the last ten minutes (since the start: " +
                      expired_text(sink.spool) + ")",
-                 config.spool.directory.empty()
-                     ? "give the sink a spool.directory, where much more can wait"
+                 is_damage ? "files of the spool have been damaged: look at the disk that " +
+                                 config.spool.directory + " is on"
+                 : config.spool.directory.empty()
+                     ? "once the receiver takes points again no more are lost; with a "
+                       "spool.directory much more could wait"
                      : "what waits is bounded by spool.bytes and spool.maxAge: make them larger, "
                        "or the receiver faster");
   }
   if (recent.quarantined > 0) {
     sink_problem(HealthLevel::Warning, sink.name,
                  "the receiver of sink " + quoted(sink.name) + " refused " +
-                     counted(recent.quarantined, "point") +
+                     many(recent.quarantined, "point") +
                      " in the last ten minutes (since the start: " +
                      causes_text(sink.sender.quarantined_by_cause) + ")",
                  config.spool.directory.empty()

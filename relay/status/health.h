@@ -35,6 +35,7 @@ struct HealthInput {
   const RecentCounts& recent;
   std::int64_t started_ms = 0;  // wall times
   std::int64_t now_ms = 0;
+  bool config_is_current = true;  // as RelayView has it
 };
 
 Health assess_health(const HealthInput& input);

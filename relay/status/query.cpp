@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "relay/base/text.h"
+#include "relay/commands/readable.h"
 #include "relay/http_server.h"
 
 namespace fedwave::relay {
@@ -40,6 +41,23 @@ base::Expected<std::size_t> query_choice(std::string_view query, std::string_vie
   return bad_value(key, *text, " is not known; there is " + joined(names));
 }
 
+base::Expected<void> check_parameters(std::string_view query,
+                                      const std::vector<std::string>& known) {
+  while (!query.empty()) {
+    const std::size_t end = std::min(query.find('&'), query.size());
+    const std::string_view pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    if (pair.empty()) continue;
+    // Decoded like any value.
+    const std::string key =
+        query_value("key=" + std::string(pair.substr(0, pair.find('='))), "key").value_or("");
+    if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+    return base::Error{base::ErrorCode::InvalidArgument,
+                       "there is no parameter " + shown(key) + "; there is " + joined(known)};
+  }
+  return {};
+}
+
 std::string shown(std::string_view text) {
   const std::string whole = base::printable(text.substr(0, kShownBytesMax));
   return '"' + whole + (text.size() > kShownBytesMax ? "…\"" : "\"");
@@ -49,6 +67,10 @@ std::string joined(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
   return text;
+}
+
+std::string many(std::uint64_t count, const std::string& noun) {
+  return grouped(count) + " " + noun + (count == 1 ? "" : "s");
 }
 
 }  // namespace fedwave::relay

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,8 +21,13 @@ base::Expected<std::size_t> query_number(std::string_view query, std::string_vie
 base::Expected<std::size_t> query_choice(std::string_view query, std::string_view key,
                                          const std::vector<std::string>& names);
 
-// For messages: what was written, in quotes and fit to be shown; and "a, b, c".
+// An error when there is any parameter but `known`: one that is misspelt would else be passed over.
+base::Expected<void> check_parameters(std::string_view query,
+                                      const std::vector<std::string>& known);
+
+// For messages: what was written, in quotes and fit to be shown; "a, b, c"; and "1,234 points".
 std::string shown(std::string_view text);
 std::string joined(const std::vector<std::string>& names);
+std::string many(std::uint64_t count, const std::string& noun);
 
 }  // namespace fedwave::relay

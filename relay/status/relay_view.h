@@ -26,7 +26,7 @@ class RelayView {
   [[nodiscard]] virtual std::int64_t started_ms() const = 0;  // wall time
   [[nodiscard]] virtual bool is_stopping() const = 0;
   [[nodiscard]] virtual std::int64_t config_loaded_ms() const = 0;  // wall time
-  // False: the file was read again since, and refused.
+  // False: the file was read again since and refused, or has changed and waits for a restart.
   [[nodiscard]] virtual bool config_is_current() const = 0;
   // Reads the configuration again. The text says what came of it; InvalidArgument: the file is no
   // good; any other error: it cannot be done now.

@@ -261,7 +261,8 @@ std::string status_json(const RelayView& relay, const History& history, std::int
                                        .figures = figures,
                                        .recent = recent,
                                        .started_ms = relay.started_ms(),
-                                       .now_ms = now_ms});
+                                       .now_ms = now_ms,
+                                       .config_is_current = relay.config_is_current()});
   const Rates rates = history.rates();
   return json_object([&](JsonWriter& json) {
     add(json, "version", kVersion);

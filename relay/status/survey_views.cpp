@@ -1,7 +1,6 @@
 #include "relay/status/survey_views.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -16,7 +15,8 @@ namespace fedwave::relay {
 namespace {
 
 constexpr std::size_t kLimitDefault = 50;
-constexpr std::size_t kLimitMax = 1'000;
+// A row has two series as examples: a slow reader must not make the relay hold many of them.
+constexpr std::size_t kLimitMax = 200;
 constexpr std::size_t kOffsetMax = 1'000'000'000;
 
 // What a query asks for: of which source, at which sink, which rows.
@@ -156,7 +156,6 @@ void add_row(JsonWriter& json, const MetricRow& row, const Price& price) {
 // All of a survey at one sink; nothing while there is no survey.
 struct Totals {
   std::int64_t at_ms = 0;  // wall time; 0: none yet
-  std::string note;        // why there are no rows, where that is for good
   std::vector<MetricRow> rows;
   std::uint64_t series = 0;
   std::uint64_t kept = 0;
@@ -170,7 +169,6 @@ void add_head(JsonWriter& json, const config::Config& config, const Asked& asked
   add(json, "source", source.name);
   add(json, "sink", config.sinks[asked.sink].name);
   add(json, "surveyed_ms", totals.at_ms);
-  add(json, "note", totals.note);
   add(json, "interval_ms", source.interval_ms);
   add(json, "series", totals.series);
   add(json, "kept", totals.kept);
@@ -180,31 +178,12 @@ void add_head(JsonWriter& json, const config::Config& config, const Asked& asked
   add(json, "new_share", price.new_share);
 }
 
-// The relay's own points are not surveyed by metric: what the last round of them was, and the share
-// of it that the sink has been sent.
-Totals own_totals(const SourceFigures& figures, std::size_t sink) {
-  Totals totals;
-  totals.at_ms = figures.last_start_ms;
-  totals.note = "fedwave's own points are not counted by metric; docs/own-points.md lists them";
-  totals.series = figures.last_samples;
-  const ScrapeCounts& counts = figures.counts;
-  if (counts.read == 0) return totals;
-  const SinkCounts& at_sink = counts.by_sink.at(sink);
-  const double share =
-      static_cast<double>(at_sink.written + at_sink.repeated) / static_cast<double>(counts.read);
-  totals.kept = static_cast<std::uint64_t>(
-      std::llround(std::min(share, 1.0) * static_cast<double>(totals.series)));
-  return totals;
-}
-
-Totals totals_of(const RelayView& relay, const Survey* survey, const Asked& asked) {
-  const bool is_own = all_sources(relay.config())[asked.source]->url.empty();
-  if (is_own) return own_totals(relay.figures().sources.at(asked.source), asked.sink);
+Totals totals_of(const Survey* survey, std::size_t sink) {
   Totals totals;
   if (survey == nullptr) return totals;
   totals.at_ms = survey->at_ms;
   for (const SurveyedMetric& metric : survey->metrics) {
-    const SurveyedMetric::AtSink& at_sink = metric.sinks.at(asked.sink);
+    const SurveyedMetric::AtSink& at_sink = metric.sinks.at(sink);
     totals.rows.push_back({&metric, &at_sink, kept_of(at_sink), all_of(at_sink)});
     totals.series += totals.rows.back().series;
     totals.kept += totals.rows.back().kept;
@@ -237,7 +216,7 @@ base::Expected<std::string> series_json(const RelayView& relay, std::string_view
       read_query(config, query, {"points", "series", "name"}, {"all", "kept", "dropped"});
   if (!asked) return asked.error();
   const auto survey = relay.survey(asked->source);
-  Totals totals = totals_of(relay, survey.get(), *asked);
+  Totals totals = totals_of(survey.get(), asked->sink);
   std::vector<MetricRow>& rows = totals.rows;
   rows.erase(std::remove_if(rows.begin(), rows.end(),
                             [&](const MetricRow& row) { return !is_shown(row, *asked); }),
@@ -258,7 +237,7 @@ base::Expected<std::string> tags_json(const RelayView& relay, std::string_view q
   const auto asked = read_query(config, query, {"series", "values", "name"}, {"all"});
   if (!asked) return asked.error();
   const auto survey = relay.survey(asked->source);
-  const Totals totals = totals_of(relay, survey.get(), *asked);
+  const Totals totals = totals_of(survey.get(), asked->sink);
   const std::vector<SurveyedTag> rows = tag_rows(survey.get(), *asked);
   const Price price = price_of(relay, *all_sources(config)[asked->source], *asked);
   return json_object([&](JsonWriter& json) {

@@ -118,6 +118,42 @@ class UsageTest(unittest.TestCase):
                 self.assertRegex(done.stderr, said)
 
 
+    def test_wrong_usage_points_at_the_help_of_the_command(self):
+        for arguments, said in (
+                (("top", "--bogus"), ".*--bogus.*\nfedwave top --help shows what there is.\n"),
+                (("spool", "ls"), "fedwave: ls needs .*DIR.*\nfedwave spool ls --help shows .*\n"),
+                (("dump", "--url"), "fedwave: a value is missing: --url URL\n"
+                                    "fedwave dump --help shows .*\n"),
+                (("dump", "--format"), "fedwave: a value is missing: --format wavefront.json.table\n"
+                                       ".*\n"),
+                (("check",), "fedwave: check needs --config FILE\n.*\n"),
+                (("completion",), "fedwave: completion needs bash.zsh\n.*\n")):
+            with self.subTest(arguments=arguments):
+                done = fedwave.run(*arguments)
+                self.assertEqual(done.returncode, USAGE)
+                self.assertRegex(done.stderr, rf"\A{said}\Z")
+
+    def test_where_a_command_is_missing_the_help_lists_them(self):
+        for group in ((), ("spool",)):
+            done = fedwave.run(*group)
+            self.assertEqual((done.returncode, done.stdout), (USAGE, ""))
+            self.assertEqual(done.stderr, fedwave.run(*group, "--help").stdout)
+
+    def test_an_answer_that_cannot_be_written_is_told_with_the_reason(self):
+        config = os.path.join(fedwave.SOURCE_ROOT, "docs", "istio-sample.yaml")
+        for arguments in (("explain", "--config", config, "--format", "json"),
+                          ("diff", config, config), ("top", "--config", config, "--rows", "0")):
+            for text in ("up 1\n", "".join(f"up_{number} 1\n" for number in range(2000))):
+                with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
+                    inputs = ["--input", "-"]
+                    done = subprocess.run([fedwave.FEDWAVE, *arguments, *inputs], input=text,
+                                          stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
+                                          check=False)
+                    self.assertEqual(done.returncode, UNREADABLE)
+                    self.assertRegex(done.stderr, "(?m)^fedwave: cannot write to standard output: "
+                                                  "No space left on device\n\\Z")
+
+
 class CheckTest(FedwaveCase):
     def check(self, path, **keywords):
         return fedwave.run("check", "--config", path, **keywords)

@@ -231,6 +231,35 @@ class SeriesTest(ExplainCase):
                 self.assertIn(f'line      "mesh.k8s.requests.total.value" {value} TIME source=', out)
                 self.assertIn('"code"="200"', out)
 
+    def test_labels_that_are_left_out_come_from_the_page(self):
+        out = self.explain('requests_total{pod="a"}').stdout
+        self.assertEqual(sorted(re.findall(r"(?m)^requests_total.*", out)),
+                         ['requests_total{code="200",pod="a"}', 'requests_total{code="404",pod="a"}',
+                          'requests_total{code="500",pod="a"}'])
+        self.assertIn(f'metricTagDenyList of code "5*" at {self.place(12, 34)}', out)
+        self.assertNotIn("note", out)
+        out = self.explain('requests_total{code="200"} 7').stdout
+        self.assertIn("and 1 more like it", out)
+        self.assertIn('"mesh.k8s.requests.total.value" 7 TIME', out)
+        told = json.loads(self.explain('requests_total{pod="b"}', "--format", "json").stdout)
+        self.assertEqual((told["series"], told["series_count"]),
+                         ('requests_total{code="200",pod="b"}', 1))
+
+    def test_a_series_that_the_page_does_not_have_is_explained_as_written_with_a_note(self):
+        out = self.explain('requests_total{pod="c"}').stdout
+        self.assertIn("kept by", out)
+        self.assertRegex(out, r"note +no such series is on the page.*\n"
+                              r" +labels that are left out may decide otherwise\n")
+        told = self.explain('requests_total{pod="c"}', "--format", "json").stdout
+        self.assertIsNone(json.loads(told)["series_count"])
+
+    def test_without_a_page_left_out_labels_are_told_of_where_a_list_looks_at_tags(self):
+        note = "labels that are left out may decide otherwise"
+        self.assertIn(note, self.explain('requests_total{pod="a"}', text=None).stdout)
+        calm = CONFIG.replace("      metricTagDenyList: {code: ['5*']}\n", "")
+        self.assertNotIn(note, self.explain('requests_total{pod="a"}', config=calm, text=None).stdout)
+        self.assertNotIn(note, self.explain('requests_total{pod="c"}', config=calm).stdout)
+
     def test_what_is_no_series_is_told_why_and_ends_with_1(self):
         for text, why in (('requests_total{code=200}', "quote"),
                           ('requests_total{code="200"', "end|close|brace"),
@@ -321,6 +350,26 @@ class WholePageTest(ExplainCase):
         self.assertRegex(out, r'(?m)^ +2 +1  kept +metricAllowList "k8s\.requests\.\*" at ')
         self.assertRegex(out, r"(?m)^ +1 +1  dropped  the source's metricTagDenyList")
         self.assertIn("--dropped lists", out)
+
+    def test_a_hint_is_shown_once_for_all_its_metrics(self):
+        out = self.explain("--dropped", text=PAGE + "tcp_sent_more 1\ntcp_sent_most 1\n").stdout
+        self.assertEqual(out.count("hint:"), 1, out)
+
+    def test_a_misspelt_key_of_a_tag_list_is_told_once(self):
+        config = CONFIG.replace("{code: ", "{cdoe: ")
+        for arguments in (("--dropped",), ("requests_total", "up")):
+            done = self.explain(*arguments, config=config)
+            self.assertEqual(re.findall("(?m)^.* no series has .*$", done.stderr),
+                             ['fedwave: source "istio": metricTagDenyList at '
+                              f'{self.place(12, 34)}: no series has the tag "cdoe"; the nearest is '
+                              "code"])
+        self.assertNotIn("no series has", self.explain("--dropped").stderr)
+
+    def test_warnings_of_the_configuration_are_one_line(self):
+        config = CONFIG + "  kubernetes_source: {prefix: kubernetes.}\n  systemd_source: {}\n"
+        done = self.explain("up", config=config)
+        self.assertEqual(done.stderr, f"fedwave: 3 warnings in {self.config_path}; `fedwave check "
+                                      f"--config {self.config_path}` shows them\n")
 
     def test_questions_that_nobody_can_answer_end_with_1(self):
         for arguments in ((), ("--dropped",)):

@@ -118,6 +118,28 @@ class EndpointsTest(StatusCase):
         self.assertEqual([one["verdict"] for one in by_name["explanations"]], ["kept", "dropped"])
         self.stop_well(relay)
 
+    def test_why_is_careful_with_what_it_does_not_know(self):
+        relay = self.serve("clusterName: mesh")
+        self.wait_for_scrapes(relay, 1)
+        self.wait_for(relay, lambda: self.api("series")["surveyed_ms"], "a survey")
+
+        def why(text):
+            return self.api("explain?series=" + urllib.parse.quote(text))
+        part = why('istio_requests_total{code="503"}')
+        self.assertEqual([one["series_count"] for one in part["explanations"]], [None])
+        self.assertIn("of the 2 known series of this name 1 is sent, 1 dropped", part["note"])
+        typo = why('istio_request_total{app="web"}')
+        self.assertEqual(typo["matched_by"], "none")
+        self.assertTrue(all(one["hypothetical"] for one in typo["explanations"]))
+        self.assertIn("istio_requests_total", typo["note"])
+        pattern = why("istio_req*")
+        self.assertEqual((pattern["matched_by"], pattern["explanations"]), ("pattern", []))
+        self.assertIn('"istio.req*" would match 1 name', pattern["note"])
+        status, body = self.get("/api/v1/series?limt=3")
+        self.assertEqual(status, 400)
+        self.assertIn("limit", json.loads(body)["error"])
+        self.stop_well(relay)
+
     def test_a_source_that_fails_is_told_of_and_the_probes_do_not_care(self):
         self.server.answers["/metrics"] = web.status(503)
         relay = self.serve()

@@ -1,9 +1,12 @@
 """`fedwave top`: what metrics and tags cost, from files, from sources, on a terminal."""
+import fcntl
 import json
 import os
 import pty
 import signal
+import struct
 import subprocess
+import termios
 import time
 import unittest
 
@@ -73,7 +76,8 @@ class TableTest(TopCase):
             "pod           3       4      0.40",
             "cluster       1       4      0.40",
             "",
-            "4 of 6 series kept (67%): 0.40 points/s, 34,560 a day, 1.0 million a month"])
+            "4 of 6 series kept (67%): at most 0.40 points/s, 34,560 a day, 1.0 million a month",
+            "at most: what only comes again is sent once, which --watch or another --input shows"])
 
     def test_json_says_the_same(self):
         told = self.rows()
@@ -103,11 +107,27 @@ class TableTest(TopCase):
         told = self.rows(inputs=[self.page, self.next_page])
         self.assertEqual((told["samples_written"], told["samples_repeated"]), (1, 3))
         self.assertAlmostEqual(told["points_per_s"], 0.1)
+        self.assertEqual(told["points_per_s_is"], "measured")
         out = self.top(inputs=[self.page, self.next_page])
+        self.assertNotIn("at most", out)
         self.assertIn("75% of the kept samples came again with the same time", out)
 
-    def test_the_interval_is_the_sources_or_the_given_one(self):
-        self.assertAlmostEqual(self.rows("--interval", "1s")["points_per_s"], 4)
+    def test_new_samples_are_divided_by_the_time_between_the_first_scrape_and_the_last(self):
+        pages = [self.page, self.next_page, self.next_page]
+        self.assertAlmostEqual(self.rows(inputs=pages)["points_per_s"], 1 / 20)
+        self.assertAlmostEqual(self.rows("--interval", "30s", inputs=pages)["points_per_s"], 1 / 60)
+
+    def test_no_series_costs_more_than_a_point_an_interval_of_the_source(self):
+        for pages in ([self.page], [self.page.replace("000\n", "\n"), page_at(5)] * 2):
+            told = self.rows("--interval", "1s", inputs=pages)
+            self.assertAlmostEqual(told["points_per_s"], 4 / 10)
+
+    def test_the_same_page_twice_says_nothing_about_its_cost(self):
+        told = self.rows(inputs=[self.page, self.page])
+        self.assertEqual((told["points_per_s"], told["points_per_s_is"]), (None, "unknown"))
+        out = self.top(inputs=[self.page, self.page])
+        self.assertIn("points/s unknown", out)
+        self.assertNotIn("0.00", out)
 
     def test_without_a_configuration_everything_is_kept(self):
         done = fedwave.run("top", *self.inputs([self.page]), "--format", "json")
@@ -135,9 +155,24 @@ class LiveTest(TopCase):
         done = fedwave.run("top", "--url", server.url("/metrics"))
         self.assertEqual(done.returncode, UNREADABLE)
 
+    def test_on_a_terminal_long_names_are_cut_to_its_width(self):
+        name = "istio_request_duration_milliseconds_bucket_of_the_mesh"
+        path = self.write("page.prom", f"{name} 1\n")
+        for columns, is_cut in ((80, True), (200, False)):
+            ours, theirs = pty.openpty()
+            self.addCleanup(os.close, ours)
+            fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            with subprocess.Popen([fedwave.FEDWAVE, "top", "--input", path], stdin=theirs,
+                                  stdout=theirs, stderr=subprocess.DEVNULL) as process:
+                os.close(theirs)
+                self.assertEqual(process.wait(timeout=20), OK)
+            table = os.read(ours, 65536).decode().split("\r\n\r\n")[0].split("\r\n")
+            self.assertEqual(name not in table[1], is_cut, table)
+            self.assertLessEqual(max(map(len, table)), columns)
+
     def test_on_a_terminal_it_is_drawn_again_and_again_until_it_is_interrupted(self):
         server = self.web_server({"/metrics": in_turn(page(self.page), page(self.next_page),
-                                                      status(503))})
+                                                      page(self.next_page), status(503))})
         ours, theirs = pty.openpty()
         self.addCleanup(os.close, ours)
         process = subprocess.Popen([fedwave.FEDWAVE, "top", "--url", server.url("/metrics"),
@@ -155,6 +190,10 @@ class LiveTest(TopCase):
         wait_until(lambda: shows(b"of the kept samples came again"), lambda: shown, 20)
         self.assertGreaterEqual(shown.count(b"\x1b[H\x1b[J"), 2)
         wait_until(lambda: shows(b"HTTP status 503"), lambda: shown, 20)
+        # A scrape without anything new changes the average, and leaves no frame without a cost.
+        self.assertEqual(shown.count(b": at most 0.10 points/s"), 1)
+        self.assertGreaterEqual(shown.count(b": 0.10 points/s"), 2)
+        self.assertNotIn(b"0.00 points/s", shown)
         process.send_signal(signal.SIGINT)
         self.assertEqual(process.wait(timeout=20), -signal.SIGINT)
 

@@ -446,7 +446,7 @@ TEST_CASE("an address to listen on is parsed, or refused with what to write inst
     } else {
       CHECK(where.error().code == base::ErrorCode::InvalidArgument);
       CHECK(where.error().message.find(row.error) != std::string::npos);
-      CHECK(where.error().message.find("write 127.0.0.1:2878") != std::string::npos);
+      CHECK(where.error().message.find("write for example 127.0.0.1:8080") != std::string::npos);
     }
   }
 }

@@ -148,3 +148,13 @@ TEST_CASE("series that end as one and the same in Wavefront are counted as colli
   CHECK(metric(survey, "m").sinks[1].collided == 0);
   CHECK(metric(survey, "n").sinks[0].collided == 0);
 }
+
+TEST_CASE("a name of any length is surveyed, and a long series is no example") {
+  Bench bench("");
+  bench.scrape(std::string(40'000, 'a') + "{x=\"1\"} 1\nb{x=\"" + std::string(5'000, 'v') +
+               "\"} 1\n");
+  const Survey survey = survey_of(bench);
+  CHECK(survey.series == 2);
+  CHECK(series(metric(survey, std::string(4'096, 'a')), 0, Verdict::NameTooLong) == 1);
+  CHECK(example(metric(survey, "b"), Verdict::Kept).empty());
+}

@@ -10,6 +10,7 @@
 #include "relay/commands/explain_report.h"
 #include "relay/commands/fates.h"
 #include "relay/commands/page_names.h"
+#include "relay/commands/page_tags.h"
 #include "tests/support/configs.h"
 
 using namespace fedwave;
@@ -186,6 +187,70 @@ TEST_CASE("Series of one fate are counted together, the most first") {
   CHECK(sorted[0]->series == 2);
   CHECK(sorted[0]->example.series == "requests_total{code=\"200\"}");
   for (std::size_t i = 1; i < sorted.size(); ++i) CHECK(sorted[i]->series == 1);
+}
+
+TEST_CASE("A series stands for those of the page that have its labels, and perhaps more") {
+  struct Row {
+    std::string asked;
+    bool is_it;
+  };
+  const std::vector<Row> rows = {
+      {"a{}", true},
+      {"a{code=\"200\"}", true},
+      {"a{pod=\"x\\\"y\",code=\"200\"}", true},
+      {"a{code=\"500\"}", false},
+      {"a{code=\"20\"}", false},
+      {"a{code=\"200\",zone=\"b\"}", false},
+      {"a{zone=\"\"}", true},  // as good as not there
+      {"a{code=\"\"}", false},
+  };
+  const PageSeries series = series_of("a", "{code=\"200\",pod=\"x\\\"y\"}");
+  const config::Config config = support::config_of(kConfig);
+  for (const Row& row : rows) {
+    CAPTURE(row.asked);
+    CHECK(has_labels(series, read_asked(row.asked), config.sources[0]) == row.is_it);
+  }
+}
+
+TEST_CASE("A tag that a list looks at and no series has is told where another one is near") {
+  const config::Config config = support::config_of(
+      "clusterName: c\n"
+      "sinks:\n"
+      "- {name: first, proxyAddress: 'p:1', tags: {env: prod}, filters: {metricTagAllowList: "
+      "{env: [a], cluster: [c], pood: [x]}}}\n"
+      "sources:\n"
+      "  prometheus_sources:\n"
+      "  - {name: istio, url: 'http://x/metrics', tags: {team: a}, filters: {\n"
+      "      metricTagDenyList: {responce_code: ['5*'], team: [b], unheard_of: [c]},\n"
+      "      metricTagAllowList: {pod: [a]}}}\n");
+  const auto told = [&](std::vector<PageSeries> series) {
+    return misspelt_tags(config, config.sources[0], {{.instance = "", .series = std::move(series)}},
+                         "mesh.yaml");
+  };
+  CHECK(told({series_of("a", "{pod=\"x\"}"), series_of("b", "{response_code=\"200\"}")}) ==
+        std::vector<std::string>{
+            "metricTagDenyList at mesh.yaml:7:43: no series has the tag \"responce_code\"; the "
+            "nearest is response_code",
+            "metricTagAllowList at mesh.yaml:3:119: no series has the tag \"pood\"; the nearest is "
+            "pod"});
+  CHECK(told({}).empty());  // an empty page says nothing
+}
+
+TEST_CASE("A hint of many metrics is the same hint") {
+  std::string yaml = kConfig;
+  yaml.replace(yaml.find("*.tcp.*"), 7, "k8s.tcp_*");
+  const Asking asking({}, yaml);
+  std::ostringstream out;
+  const auto report = make_explain_report(ReportFormat::Text, out, "mesh.yaml", false);
+  report->begin_page("istio");
+  for (const char* name : {"tcp_a", "tcp_b", "tcp_c"}) {
+    report->page_series(asking.explainer.explain(series_of(name).sample()), true);
+  }
+  report->end_page(true);
+  const std::string hint = "hint: \"k8s.tcp.*\" would match k8s.tcp.a.value; you wrote";
+  const std::size_t place = out.str().find(hint);
+  REQUIRE(place != std::string::npos);
+  CHECK(out.str().find("hint:", place + 1) == std::string::npos);
 }
 
 TEST_CASE("Decisions are told once where the source makes them, and of each sink where it does") {

@@ -228,3 +228,21 @@ TEST_CASE("an explanation agrees with the data path about every series, at every
   CHECK(kept > 100);
   CHECK(dropped > 100);
 }
+
+TEST_CASE(
+    "what a limit refuses is no filter's doing, and a tag list's hint tells what it has seen") {
+  const config::Config config = support::config_of(
+      "clusterName: c\nsinks: [{proxyAddress: 'p:1', limits: {name: 9}, filters: "
+      "{metricTagAllowList: {cluster: [other], team: [x]}}}]\n"
+      "sources: {prometheus_sources: [{url: 'http://x/m', filters: {metricAllowList: ['*']}}]}\n");
+  const Explanation too_long = explain(config, "a_name_too_long");
+  CHECK(too_long.sinks[0].verdict == Verdict::SinkNotInTagAllowList);
+  CHECK(too_long.hint == "its cluster is \"c\"; the series has no tag team");
+  config::Config no_lists = config;
+  no_lists.sinks[0].filters = {};
+  const Explanation refused = explain(no_lists, "a_name_too_long");
+  CHECK(refused.sinks[0].verdict == Verdict::NameTooLong);
+  CHECK(relay::explanation_text(refused, "f", false).find("  by metricAllowList") ==
+        std::string::npos);
+  CHECK(relay::explanation_json(refused, "f").find("\"decided_by\":{") == std::string::npos);
+}

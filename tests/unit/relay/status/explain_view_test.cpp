@@ -36,6 +36,9 @@ SurveyedMetric metric(const std::string& name, const std::string& sent_as, std::
   if (kept > 0) metric.examples[0].series = name + "{app=\"web\"}";
   if (dropped > 0)
     metric.examples[static_cast<std::size_t>(verdict)].series = name + "{app=\"noisy\"}";
+  if (sent_as.ends_with(".gauge")) {
+    for (auto& example : metric.examples) example.kind = parsers::SampleKind::Gauge;
+  }
   return metric;
 }
 
@@ -102,8 +105,8 @@ TEST_CASE("A series is explained by the sources that know its name, each with it
   asking.relay.surveys[1] = survey;
   const auto both = asking.ask("istio_requests_total{code=\"503\"}");
   REQUIRE(both["explanations"].Size() == 2);
-  CHECK(text(both, "note").find("Source \"istio\": of the 42 known") != std::string::npos);
-  CHECK(text(both, "note").find("Source \"other\": all 1,500 known series of this name are sent") !=
+  CHECK(text(both, "note").find("source \"istio\": of the 42 known") != std::string::npos);
+  CHECK(text(both, "note").find("source \"other\": all 1,500 known series of this name are sent") !=
         std::string::npos);
   const auto one = asking.ask("lonely{}");
   REQUIRE(one["explanations"].Size() == 1);
@@ -165,6 +168,7 @@ TEST_CASE("A malformed series says what is wrong with it") {
   CHECK(json["explanations"][0]["malformed"].IsString());
   CHECK(text(json["explanations"][0], "verdict") == "dropped");
   CHECK(text(json, "note") == "");
+  CHECK(text(asking.ask("istio.["), "note").find("as a pattern: ") == 0);
   CHECK(text(asking.ask("up{app=\"x\"} five")["explanations"][0], "malformed").find("value") !=
         std::string::npos);
 }
@@ -208,7 +212,7 @@ TEST_CASE("A name that nobody knows is explained as hypothetical, beside the nea
   CHECK(text(json, "matched_by") == "none");
   const std::string note = text(json, "note");
   CHECK(note.find("\"istio_request_total\" is known") != std::string::npos);
-  CHECK(note.find("not scraped yet: other") != std::string::npos);
+  CHECK(note.find("nothing has been read yet of \"other\"") != std::string::npos);
   CHECK(note.find("the nearest: istio_requests_total") != std::string::npos);
   REQUIRE(json["explanations"].Size() == 2);
   CHECK(text(json["explanations"][0], "series") == "istio_request_total");
@@ -237,7 +241,7 @@ TEST_CASE("A pattern tells which names it matches, and which it would with dots"
   has(written,
       "\"k8s.istio.*\" would match 1 name, for patterns see the dotted name: "
       "k8s.istio.requests.total.value");
-  has(written, "Of source \"other\" no names are known yet");
+  has(written, "Nothing has been read yet of source \"other\"");
   // With the source's prefix and without the sink's; what is dropped has a name, too.
   has(note_on("k8s.*"),
       "It matches 3 names of source \"istio\": k8s.go.threads.gauge, "
@@ -262,6 +266,11 @@ TEST_CASE("Of the names that a pattern matches ten are listed") {
 
 TEST_CASE("Fedwave's own points are known by their names") {
   Asking asking;
+  const auto survey = std::make_shared<Survey>();
+  survey->metrics = {
+      metric("collector.version", "mesh.kubernetes.collector.version", 1, 0, Verdict::Kept)};
+  survey->metrics[0].examples[0].series = "{\"collector.version\"}";
+  asking.relay.surveys[2] = survey;
   for (const std::string name :
        {"kubernetes.collector.version", "mesh.kubernetes.collector.version"}) {
     const auto json = asking.ask(name);
@@ -273,16 +282,35 @@ TEST_CASE("Fedwave's own points are known by their names") {
     CHECK(text(own, "source") == "internal_stats");
     CHECK(text(own, "type") == "the relay's own");
     CHECK(text(own["sinks"][0], "sent_as") == "mesh.kubernetes.collector.version");
-    // No survey says that there is such a point.
-    CHECK(own["hypothetical"].IsTrue());
+    CHECK(own["hypothetical"].IsFalse());
+    CHECK(number(own, "series_count") == 1);
   }
   const auto heartbeat = asking.ask("~wavefront.kubernetes.collector.version");
   CHECK(text(heartbeat, "matched_by") == "name");
   CHECK(text(heartbeat, "note").find("heartbeat") != std::string::npos);
   CHECK(heartbeat["explanations"].Empty());
+}
+
+TEST_CASE("A name like those of fedwave's own points is explained as one of them") {
+  Asking asking;
+  for (const std::string name :
+       {"kubernetes.collector.versoin", "mesh.kubernetes.collector.versoin"}) {
+    const auto json = asking.ask(name);
+    CHECK(text(json, "matched_by") == "none");
+    CHECK(text(json, "note").find("docs/own-points.md lists them") != std::string::npos);
+    CHECK(text(json, "note").find("untyped") == std::string::npos);
+    REQUIRE(json["explanations"].Size() == 1);
+    CHECK(text(json["explanations"][0], "source") == "internal_stats");
+    CHECK(text(json["explanations"][0]["sinks"][0], "sent_as") ==
+          "mesh.kubernetes.collector.versoin");
+    CHECK(json["explanations"][0]["hypothetical"].IsTrue());
+  }
   // Asked of another source, and what only looks like one.
-  CHECK(text(asking.ask("kubernetes.collector.version", "&source=istio"), "matched_by") == "none");
-  CHECK(text(asking.ask("kubernetes.collectors.version"), "matched_by") == "none");
+  for (const auto& json : {asking.ask("kubernetes.collector.version", "&source=istio"),
+                           asking.ask("kubernetes.collectors.version")}) {
+    CHECK(text(json, "matched_by") == "none");
+    CHECK(text(json, "note").find("own points") == std::string::npos);
+  }
 }
 
 TEST_CASE("What cannot be asked is refused with what can") {
