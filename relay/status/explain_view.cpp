@@ -56,6 +56,12 @@ SampleKind kind_of(const SurveyedMetric& metric) {
   return SampleKind::Untyped;
 }
 
+// Of the known series only these can be told by their text.
+bool is_example(const SurveyedMetric& metric, std::string_view series) {
+  return std::any_of(metric.examples.begin(), metric.examples.end(),
+                     [&](const SeriesTable::Example& one) { return one.series == series; });
+}
+
 // What became of the series as a whole is what became of it at this sink.
 std::size_t telling_sink(const Explanation& explanation) {
   for (std::size_t i = 0; i < explanation.sinks.size(); ++i) {
@@ -280,11 +286,13 @@ ExplainView::Answer ExplainView::explain_series(const std::vector<Place>& places
   Answer answer{.matched_by = "series",
                 .note =
                     "this is explained as written; labels that are left out may decide "
-                    "otherwise"};
+                    "otherwise",
+                .is_hypothetical = true};
   for (const Place& place : places) {
     const SurveyedMetric* metric = metric_of(place.survey.get(), asked.name);
     if (metric == nullptr) continue;
     answer.found.push_back({explain(place, sample, metric)});
+    answer.is_hypothetical = answer.is_hypothetical && !is_example(*metric, asked.text);
     const std::string source = shown(source_title(source_of(place).name));
     answer.note += places.size() == 1 ? "; " : "; source " + source + ": ";
     answer.note += fates_text(*metric, relay_.config());

@@ -4,178 +4,18 @@ Is it working? Why is my metric missing? What does it cost? And it stays readabl
 whatever screen, and whatever names and errors come in from outside.
 """
 import collections
-import json
 import os
 import re
 import tempfile
 import unittest
+import urllib.parse
 
-from support import fedwave, istio_sample, web
-from support.browser import Browser
-from support.case import FedwaveCase
+from support import fedwave, istio_sample
+from support.page_case import (CONTRAST_MIN, Demo, DESKTOP, line_of, LOW_CONTRAST, NARROWEST,
+                               PAGE_FILES, PageCase, SINK_ROW, SOURCE_ROW, TABS, VERDICT_COLOURS,
+                               WIDEST)
 from support.points import parse
-from support.processes import Server, accepts_connections, free_port, http_get, wait_until
-
-LIFETIME = "280s"
-DESKTOP, PHONE, NARROWEST, WIDEST = 1280, 390, 360, 1600
-PAGE_FILES = os.path.join(fedwave.SOURCE_ROOT, "relay", "status", "page")
-TABS = ("overview", "sources", "why", "cost", "config")
-HOSTILE = "<img src=x onerror=window.taken=true>"
-CONTRAST_MIN = 4.5
-# What can be seen in the figures of the overview, by its place: the exact figure is in the title.
-SOURCE_ROW = "#overview-answer table:nth-of-type(1) tbody tr:first-child"
-SINK_ROW = "#overview-answer table:nth-of-type(2) tbody tr:first-child"
-
-# Every text that is shown with less contrast to what is behind it than the given, as the WCAG
-# computes it.
-LOW_CONTRAST = """
-const channel = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
-const colour = (text) => {
-  const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number);
-  return [r, g, b, a];
-};
-const behind = (e) => {
-  for (; e; e = e.parentElement) {
-    const ground = colour(getComputedStyle(e).backgroundColor);
-    if (ground[3] === 1) return ground;
-    if (ground[3] !== 0) throw new Error('a ground that can be seen through');
-  }
-};
-const found = [];
-const least = arguments[0];
-const look = (e, pseudo, text) => {
-  const [a, b] = [light(colour(getComputedStyle(e, pseudo).color)), light(behind(e))];
-  const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  if (contrast < least) found.push(`${contrast.toFixed(2)} ${e.className} ${text.slice(0, 40)}`);
-};
-const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-while (texts.nextNode()) {
-  const e = texts.currentNode.parentElement;
-  if (texts.currentNode.data.trim() && e.checkVisibility()) look(e, null, texts.currentNode.data);
-}
-for (const e of document.querySelectorAll('input')) {
-  if (e.checkVisibility()) look(e, '::placeholder', e.placeholder);
-}
-return found;
-"""
-
-
-def line_of(text):
-    """Where the demo's configuration has it, which is the sample's."""
-    with open(istio_sample.PATH, encoding="utf-8") as file:
-        [line] = [number for number, line in enumerate(file, 1)
-                  if re.fullmatch(rf"\s*(- '{re.escape(text)}'|{re.escape(text)}:)\s*", line)]
-    return line
-
-
-class Demo(Server):
-    """`fedwave demo` with its status page."""
-
-    def __init__(self, folder, status_port=0):
-        files = {what: os.path.join(folder, f"{what}.port") for what in ("mesh", "status")}
-        for path in files.values():
-            if os.path.exists(path):
-                os.remove(path)
-        super().__init__([fedwave.FEDWAVE, "demo", "--interval", "2s", "--for", LIFETIME,
-                          "--listen", "127.0.0.1:0", "--port-file", files["mesh"],
-                          "--status-listen", f"127.0.0.1:{status_port}",
-                          "--status-port-file", files["status"]], os.path.join(folder, "demo.log"))
-
-        def port(what):
-            try:
-                with open(files[what], encoding="ascii") as file:
-                    number = int(file.read() or 0)
-            except FileNotFoundError:
-                return 0
-            return number if number and accepts_connections(number) else 0
-        try:
-            self.status_port = self.wait_ready(lambda: port("status"))
-            self.mesh_port = self.wait_ready(lambda: port("mesh"))
-        except BaseException:
-            self.stop()
-            raise
-        self.url = f"http://127.0.0.1:{self.status_port}"
-
-    def api(self, path):
-        status, body = http_get(f"{self.url}/api/v1/{path}")
-        if status != 200:
-            raise AssertionError(f"{path}: {status} {body}")
-        return json.loads(body)
-
-
-def new_browser(case):
-    """A browser that is stopped after all tests of the class."""
-    folder = tempfile.TemporaryDirectory(prefix="fedwave-browser-")
-    case.addClassCleanup(folder.cleanup)
-    browser = Browser(folder.name)
-    case.addClassCleanup(browser.stop)
-    return browser
-
-
-class PageCase(FedwaveCase):
-    """One browser for all tests of a class; every test begins with a page of its own."""
-
-    @classmethod
-    def setUpClass(cls):
-        cls.browser = new_browser(cls)
-
-    def setUp(self):
-        super().setUp()
-        self.browser.resize(DESKTOP, 800)
-        self.browser.prefer(prefers_color_scheme="light")
-
-    def show(self, url, ready="All is well"):
-        self.browser.open("about:blank")
-        self.browser.console()
-        self.browser.open(url)
-        if ready:
-            self.browser.wait_for_text("#verdict", ready)
-
-    def assert_quiet(self):
-        """Neither errors nor warnings, among them what the content security policy forbids."""
-        self.assertEqual([entry["message"] for entry in self.browser.console()], [])
-
-    def assert_fits(self):
-        widths = self.browser.script(
-            "return [document.scrollingElement.scrollWidth, window.innerWidth]")
-        self.assertLessEqual(widths[0], widths[1], "the page is wider than the window")
-
-    def looks(self):
-        """Every scheme and screen in turn, by a name for its picture."""
-        for scheme in ("light", "dark"):
-            self.browser.prefer(prefers_color_scheme=scheme)
-            for screen, width, scale in (("desktop", DESKTOP, 1), ("phone", PHONE, 2)):
-                self.browser.resize(width, 844, scale)
-                yield f"{screen}-{scheme}"
-
-    def leave_picture(self, name):
-        """For people to look at."""
-        folder = os.path.join(os.environ["FEDWAVE_BUILD"], "screenshots")
-        os.makedirs(folder, exist_ok=True)
-        path = os.path.join(folder, f"{name}.png")
-        self.browser.screenshot(path)
-        self.assertGreater(os.path.getsize(path), 20_000, path)
-
-    def relay_with_page(self, source, status="", name="mesh", proxy=None):
-        """`fedwave run` with one source and one sink of that name: the relay and its page."""
-        proxy = proxy or self.receiver().address
-        port = free_port()
-        relay = self.relay(f"""\
-clusterName: {json.dumps(name)}
-status: {{listen: '127.0.0.1:{port}'{status}}}
-sinks: [{{name: {json.dumps(name)}, proxyAddress: '{proxy}'}}]
-sources:
-  prometheus_sources:
-  - {{name: {json.dumps(name)}, url: '{source}', collection: {{interval: 1s}}}}
-""")
-        self.wait_for(relay, lambda: accepts_connections(port), "the status server")
-        return relay, f"127.0.0.1:{port}"
-
-    def wait_for_answer(self, tab):
-        self.browser.wait_for(f"return document.querySelector('#{tab}-answer').children.length > 0"
-                              f" && !document.querySelector('#{tab}-answer').innerText"
-                              ".startsWith('Asking')", f"the answer of {tab}")
+from support.processes import http_get, wait_until
 
 
 class DemoPageTest(PageCase):
@@ -203,7 +43,7 @@ class DemoPageTest(PageCase):
 
     def dropped_metric(self):
         """One of which nothing is sent."""
-        metrics = self.demo.api("series?show=dropped&limit=1000")["metrics"]
+        metrics = self.demo.api("series?show=dropped&limit=200")["metrics"]
         return next(metric["name"] for metric in metrics if not metric["kept"])
 
     def dumped(self):
@@ -313,6 +153,45 @@ class DemoPageTest(PageCase):
                                     "document.getElementById('why-form').requestSubmit()", series)
                 self.browser.wait_for_text("#why-answer", said)
         self.assertIn("series=broken", self.browser.script("return location.hash"))
+
+    def verdict_colours(self):
+        return self.browser.script(VERDICT_COLOURS, "#why-answer article, #why-answer article *")
+
+    def test_a_name_that_nobody_knows_gets_no_verdict_but_a_warning_and_what_would_be(self):
+        self.tab("why", series="istio_requests_total")
+        self.assertNotEqual(self.verdict_colours(), [])
+        for name, title in (("istio_request_totals", "Would be sent"),
+                            ("made_up_total", "Would be dropped")):
+            for scheme in ("light", "dark"):
+                self.browser.prefer(prefers_color_scheme=scheme)
+                with self.subTest(name=name, scheme=scheme):
+                    self.tab("why", series=name)
+                    self.assertIn("istio_requests_total" if "istio" in name else "Hypothetical",
+                                  self.browser.text("#why-answer .note.warning"))
+                    self.assertEqual(self.browser.text("#why-answer h2 .state"), title)
+                    self.assertEqual(self.verdict_colours(), [])
+                    self.assertNotRegex(self.browser.text("#why-answer .path"), "Sent as|Not sent")
+                    self.assertEqual(self.browser.script(LOW_CONTRAST, CONTRAST_MIN), [])
+
+    def test_a_pattern_is_told_to_be_one_and_what_it_matches(self):
+        self.browser.resize(NARROWEST, 800)
+        self.tab("why", series="istio_tcp.*")
+        [note] = self.browser.texts("#why-answer > *")
+        self.assertRegex(note, "^This is a pattern.*no name .*istio.tcp.* would match .*"
+                               r"istio\.tcp\.sent\.bytes\.total\.value")
+        self.assert_fits()
+        self.assertEqual(self.browser.script(VERDICT_COLOURS, "#why-answer *"), [])
+
+    def test_a_pasted_series_with_a_label_missing_tells_what_the_others_of_its_name_become(self):
+        [metric] = self.demo.api("series?q=istio_requests_total")["metrics"]
+        pasted = re.sub(r'destination_principal="[^"]*",?', "", metric["dropped_example"])
+        self.assertNotEqual(pasted, metric["dropped_example"])
+        self.tab("why", series=urllib.parse.quote(pasted))
+        note = self.browser.text("#why-answer .note")
+        self.assertRegex(note, "as written; labels that are left out may decide otherwise")
+        self.assertIn(f"{metric['kept']} are sent, {metric['dropped']} dropped", note)
+        [heading] = self.browser.texts("#why-answer article h2")
+        self.assertEqual(heading.strip(), "Would be sent")
 
     def test_cost_begins_with_the_most_expensive_metric_and_finds_and_sorts(self):
         dumped = self.dumped()
@@ -428,116 +307,6 @@ class DemoPageTest(PageCase):
             for tab in TABS:
                 self.tab(tab, **({"series": name} if tab == "why" else {}))
                 self.leave_picture(f"{tab}-{look}")
-
-
-class RestartTest(PageCase):
-    def test_it_says_that_the_relay_is_away_and_recovers_without_being_loaded_again(self):
-        demo = Demo(self.folder)
-        self.addCleanup(demo.stop)
-        self.show(f"{demo.url}/#overview")
-        self.wait_for_answer("overview")
-        self.browser.script("window.notLoadedAgain = true")
-        started_ms = demo.api("status")["started_ms"]
-        demo.stop()
-        self.browser.wait_for_text("#verdict h1", "cannot be reached")
-        self.assertRegex(self.browser.text("#verdict"), r"What stands below is old, from \d\d:\d\d")
-        self.assertIn("istio", self.browser.text("#overview-answer"))
-        self.assertEqual(self.browser.script(LOW_CONTRAST, CONTRAST_MIN), [])
-        again = Demo(self.folder, demo.status_port)
-        self.addCleanup(again.stop)
-        self.browser.wait_for_text("#verdict h1", "All is well")
-        self.assertGreater(again.api("status")["started_ms"], started_ms)
-        self.browser.wait_for(
-            lambda: re.search(r"\d s ago", self.browser.text(SOURCE_ROW)), "a new scrape")
-        self.assertTrue(self.browser.script("return window.notLoadedAgain"))
-
-
-class TroubleTest(PageCase):
-    def test_a_source_and_a_sink_that_fail_are_told_in_words_with_what_to_do(self):
-        server = self.web_server({"/metrics": web.in_turn(
-            web.page("up 1\n"), web.status(500, "Internal Server Error"))})
-        _, address = self.relay_with_page(server.url("/metrics"),
-                                          proxy=f"127.0.0.1:{free_port()}")
-        self.show(f"http://{address}/", ready="2 things need you")
-        problems = self.browser.texts("#verdict li")
-        self.assertRegex(problems[0], 'Source "mesh" cannot be scraped for .*500')
-        self.assertRegex(problems[1], 'Sink "mesh" cannot deliver for .*1 point waits? in memory')
-        self.assertRegex(self.browser.text("#verdict code"),
-                         r"^fedwave dump --config \S+ --source mesh$")
-        self.assertIn("trouble mesh", self.browser.text(SINK_ROW))
-        for look in self.looks():
-            self.assertEqual(self.browser.script(LOW_CONTRAST, CONTRAST_MIN), [])
-            self.assert_fits()
-            self.leave_picture(f"trouble-{look}")
-
-
-class CredentialsTest(PageCase):
-    """The page is behind them like everything else; here they stand in the address."""
-
-    def setUp(self):
-        super().setUp()
-        self.server = self.web_server({"/metrics": web.page("up 1\n")})
-
-    def relay_behind(self, status):
-        return self.relay_with_page(self.server.url("/metrics"), f", {status}")[1]
-
-    def assert_page_lives(self, address, credentials):
-        self.assertEqual(http_get(f"http://{address}/")[0], 401)
-        self.assertEqual(http_get(f"http://{address}/-/healthy")[0], 200)
-        self.show(f"http://{credentials}@{address}/#why?series=up")
-        self.browser.wait_for_text("#why-answer", "up.value")
-        self.browser.wait_for("return performance.getEntriesByType('resource')"
-                              ".filter(e => e.name.endsWith('/api/v1/status')).length > 2",
-                              "more questions to the relay")
-        self.assertIn("All is well", self.browser.text("#verdict"))
-        self.assert_quiet()
-
-    def test_with_basic_auth(self):
-        self.assert_page_lives(
-            self.relay_behind("basic_auth: {username: jo, password: s3cret}"), "jo:s3cret")
-
-    def test_with_a_bearer_token_which_is_a_browsers_password(self):
-        token = self.write("token", "t0ken")
-        address = self.relay_behind(f"bearer_token_file: '{token}'")
-        self.assert_page_lives(address, "anybody:t0ken")
-        self.write("token", "an0ther")
-        self.browser.wait_for_text("#verdict", "Sign in again")
-        self.assertRegex(self.browser.text("#verdict"), r"What stands below is old, from \d\d:\d\d")
-        self.assertEqual(self.browser.script(LOW_CONTRAST, CONTRAST_MIN), [])
-        self.assertIn("up.value", self.browser.text("#why-answer"))
-        self.browser.script("document.getElementById('sign-in').click()")
-        self.browser.wait_for(lambda: "Sign in again" not in self.browser.text("body"),
-                              "another page")
-        self.show(f"http://anybody:an0ther@{address}/")
-
-
-class HostileTest(PageCase):
-    def assert_nothing_came_alive(self):
-        self.assertEqual(self.browser.script("return [...document.images].map(i => i.src)")[1:], [])
-        self.assertFalse(self.browser.script("return 'taken' in window"))
-
-    def test_names_and_labels_that_are_markup_are_shown_as_text(self):
-        server = self.web_server({"/metrics": web.page(f'up{{pod="{HOSTILE}"}} 1\n')})
-        relay, address = self.relay_with_page(server.url("/metrics"), name=HOSTILE)
-        self.wait_for(relay, lambda: server.finished("/metrics"), "a scrape")
-        url = f"http://{address}/"
-        for tab, place in (("overview", "#overview-answer"), ("sources", "#sources-answer"),
-                           ("why?series=up", "#why-answer"), ("config", "#config-answer")):
-            with self.subTest(tab=tab):
-                self.show(f"{url}#{tab}", ready="")
-                self.browser.wait_for_text(place, HOSTILE)
-                self.assert_nothing_came_alive()
-                self.assert_quiet()
-
-    def test_a_source_that_fails_is_told_in_words_and_its_answer_is_text(self):
-        server = self.web_server({"/metrics": web.status(500, HOSTILE)})
-        _, address = self.relay_with_page(server.url("/metrics"), name=HOSTILE)
-        self.show(f"http://{address}/", ready="needs you")
-        self.browser.wait_for_text(SOURCE_ROW, "500")
-        self.assertIn("down", self.browser.text(SOURCE_ROW))
-        self.assert_nothing_came_alive()
-        self.browser.resize(NARROWEST, 800)
-        self.assert_fits()
 
 
 if __name__ == "__main__":

@@ -26,6 +26,9 @@ const saved = (series, answer) => rate(answer.new_share * series * 1000 / answer
 const why = (metric, answer, text) =>
   link("why", { series: metric.name, source: answer.source }, text);
 
+// They have become the same as another one: name, source and tags.
+const overwrites = (series) => (series === 1 ? " overwrites another" : " overwrite others");
+
 const droppedCell = (metric, answer) => (metric.dropped ? [
   el("div", metric.kept ? count(metric.dropped) : "all", soft(", saves ",
     saved(metric.dropped, answer)), " ", why(metric, answer, "Why?")),
@@ -35,7 +38,8 @@ const metricRow = (metric, answer) => row(METRIC_COLUMNS, [
     why(metric, answer, name(metric.name))),
   metric.sent_as ? el("div.soft", name(metric.sent_as)) : null],
   [priced(metric.points_per_s, answer)], [shareText(metric.points_per_s, answer)],
-  [count(metric.series)], [droppedCell(metric, answer)]]);
+  [count(metric.series), metric.collided ? el("div.soft.collided", count(metric.collided),
+    overwrites(metric.collided)) : null], [droppedCell(metric, answer)]]);
 const tagRow = (tag, answer) => row(TAG_COLUMNS, [[name(tag.key)],
   [priced(tag.points_per_s, answer)], [shareText(tag.points_per_s, answer)],
   [count(tag.series)], [count(tag.values)]]);
@@ -98,7 +102,9 @@ const costFigures = (params, answer) => [facts("figures", [
 answer.new_share < NEARLY_ALL
   ? el("p.soft", percentText(answer.new_share, 1), " of the samples are new. Prometheus repeats ",
     "the others from scrape to scrape; repeats are not sent again, so they cost nothing.")
-  : null];
+  : null,
+answer.collided ? el("p.note.warning", count(answer.collided), " series",
+  overwrites(answer.collided), ": too many tags left out.") : null];
 
 function show({ answer, dropped, sources, sinks }, params) {
   showChoice("cost-source", sources.sources, answer.source);

@@ -35,18 +35,20 @@ const parsedStep = (why) => (why.malformed
     el("p.labels", Object.entries(why.labels).map(([key, value]) =>
       el("code.label", key, "=", el("span", `"${value}"`))))));
 
-const sinkSteps = (sink) => [
+const sinkSteps = (why, sink) => [
   filterStep(`Filters of sink ${sink.sink}`, sink), tagsStep("Tags of the sink", sink),
-  sink.line ? step("ok", sink.distribution ? "Sent as part of a distribution"
-    : `Sent as ${sink.sent_as}`, el("pre", sink.line)) : null];
+  sink.line ? step("ok", `${why.hypothetical ? "Would be sent" : "Sent"} as ${
+    sink.distribution ? "part of a distribution" : sink.sent_as}`, el("pre", sink.line)) : null];
 
 const path = (why) => el("ol.path", parsedStep(why),
   why.named ? step("none", "Named", el("p", code(why.named))) : null,
   why.source_stage ? [filterStep(`Filters of source ${nameText(why.source)}`, why.source_stage),
     tagsStep("Tags of the source", why.source_stage)] : null,
-  why.source_stage && isKept(why.source_stage) ? why.sinks.map(sinkSteps) : null,
+  why.source_stage && isKept(why.source_stage)
+    ? why.sinks.map((sink) => sinkSteps(why, sink)) : null,
   why.verdict === "kept" ? null
-    : step("error", "Not sent", why.value_text ? el("p", sentence(why.value_text)) : null));
+    : step("error", why.hypothetical ? "Would not be sent" : "Not sent",
+      why.value_text ? el("p", sentence(why.value_text)) : null));
 
 // The stage that answers the question: the first that drops it, else the source's.
 function tellingStage(why) {
@@ -54,16 +56,25 @@ function tellingStage(why) {
   return source && isKept(source) ? why.sinks.find((sink) => !isKept(sink)) ?? source : source;
 }
 
+function verdictTitle(why) {
+  if (why.malformed) return "Not understood";
+  const [dropped, sent] = why.hypothetical ? ["Would be dropped", "Would be sent"]
+    : ["Dropped", "Sent"];
+  if (why.verdict !== "kept") return dropped;
+  const lines = why.sinks.filter((sink) => sink.line).length;
+  return lines < why.sinks.length ? `${sent} to ${lines} of ${why.sinks.length} sinks` : sent;
+}
+
 function explanation(why) {
   const isSent = why.verdict === "kept";
+  // What would become of a series that nobody has seen is no verdict: neither green nor red.
+  const fate = why.hypothetical ? "hypothetical" : isSent ? "kept" : "lost";
+  const level = { hypothetical: "none", kept: "ok", lost: "error" }[fate];
   const stage = tellingStage(why);
   const rule = stage && decider(stage);
-  const lines = (why.sinks ?? []).filter((sink) => sink.line).length;
-  const title = why.malformed ? "Not understood" : !isSent ? "Dropped"
-    : lines < why.sinks.length ? `Sent to ${lines} of ${why.sinks.length} sinks` : "Sent";
   const reason = why.malformed ?? ((!isSent && why.value_text) || stageText(stage));
-  return el(`article.card.why.${isSent ? "kept" : "lost"}`,
-    el("h2", state(isSent ? "ok" : "error", title),
+  return el(`article.card.why.${fate}`,
+    el("h2", state(level, verdictTitle(why)),
       why.series_count === null ? null : soft(count(why.series_count), " series like this")),
     el("p.reason-large", sentence(reason)),
     rule ? el("p.rule-large", ruleText(rule)) : null,
@@ -89,10 +100,10 @@ function show({ answer, kept, dropped }) {
         ...kept.metrics.filter((metric) => !metric.dropped)].map(suggestion)));
     return;
   }
-  const { note, explanations } = answer;
-  patch(byId("why-answer"), note && el("p.note", sentence(note)),
-    inOrder(explanations).map(explanation),
-    note || explanations.length ? null : el("p.note", "Nothing is known by that name."));
+  const { matched_by: matchedBy, note, explanations } = answer;
+  patch(byId("why-answer"),
+    note && el(matchedBy === "none" ? "p.note.warning" : "p.note", sentence(note)),
+    inOrder(explanations).map(explanation));
 }
 
 const example = (kind) => get("api/v1/series", { show: kind, limit: 4 });
