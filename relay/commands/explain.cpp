@@ -137,7 +137,8 @@ void SourceAnswers::explain_pattern(const std::string& pattern) {
   answer.has_page = !pages_.empty();
   answer.matches = names_.matching(pattern);
   // A range may be none any more: [A-_] has no other way to be written with dots.
-  if (dotted != pattern && base::parse_glob(dotted)) answer.dotted_matches = names_.matching(dotted);
+  if (dotted != pattern && base::parse_glob(dotted))
+    answer.dotted_matches = names_.matching(dotted);
   report_.pattern(answer);
 }
 
