@@ -1,8 +1,5 @@
 #include "relay/commands/cost_table.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -13,11 +10,11 @@
 #include "relay/base/text.h"
 #include "relay/commands/readable.h"
 #include "relay/commands/text_table.h"
+#include "relay/json.h"
 
 namespace fedwave::relay {
 namespace {
 
-using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
 using Align = TextTable::Align;
 using Sort = TopOptions::Sort;
 
@@ -63,26 +60,6 @@ void tell_rest(std::ostream& out, const std::vector<Row>& all, std::size_t rows,
       << " (--rows 0 shows all)\n";
 }
 
-void put(JsonWriter& writer, const char* key, const std::string& text) {
-  const std::string shown = base::printable(text);
-  writer.Key(key);
-  writer.String(shown.data(), static_cast<rapidjson::SizeType>(shown.size()));
-}
-
-void put(JsonWriter& writer, const char* key, std::uint64_t number) {
-  writer.Key(key);
-  writer.Uint64(number);
-}
-
-void put(JsonWriter& writer, const char* key, std::optional<double> number) {
-  writer.Key(key);
-  if (number) {
-    writer.Double(*number);
-  } else {
-    writer.Null();
-  }
-}
-
 std::optional<double> if_known(double number, bool is_known) {
   return is_known ? std::optional(number) : std::nullopt;
 }
@@ -101,22 +78,22 @@ const char* known_text(PointRate::Known known) {
 
 void write_row(JsonWriter& writer, const MetricCost& cost, bool is_rate_known) {
   writer.StartObject();
-  put(writer, "metric", cost.name);
-  put(writer, "sent_as", cost.kept > 0 ? cost.sent_as : "");
-  put(writer, "series", cost.kept + cost.dropped);
-  put(writer, "kept", cost.kept);
-  put(writer, "dropped", cost.dropped);
-  put(writer, "collided", cost.collided);
-  put(writer, "points_per_s", if_known(cost.points_per_s, is_rate_known));
+  add(writer, "metric", cost.name);
+  add(writer, "sent_as", cost.kept > 0 ? cost.sent_as : "");
+  add(writer, "series", cost.kept + cost.dropped);
+  add(writer, "kept", cost.kept);
+  add(writer, "dropped", cost.dropped);
+  add(writer, "collided", cost.collided);
+  add(writer, "points_per_s", if_known(cost.points_per_s, is_rate_known));
   writer.EndObject();
 }
 
 void write_row(JsonWriter& writer, const TagCost& cost, bool is_rate_known) {
   writer.StartObject();
-  put(writer, "key", cost.key);
-  put(writer, "values", cost.values);
-  put(writer, "series", cost.series);
-  put(writer, "points_per_s", if_known(cost.points_per_s, is_rate_known));
+  add(writer, "key", cost.key);
+  add(writer, "values", cost.values);
+  add(writer, "series", cost.series);
+  add(writer, "points_per_s", if_known(cost.points_per_s, is_rate_known));
   writer.EndObject();
 }
 
@@ -336,14 +313,14 @@ void CostTable::write_json(std::ostream& out, Sort sort, std::size_t rows) const
   rapidjson::StringBuffer buffer;
   JsonWriter writer(buffer);
   writer.StartObject();
-  put(writer, "series", all.kept + all.dropped);
-  put(writer, "kept", all.kept);
-  put(writer, "dropped", all.dropped);
-  put(writer, "collided", all.collided);
-  put(writer, "points_per_s", if_known(all.points_per_s, is_known()));
-  put(writer, "points_per_s_is", known_text(known_.value_or(PointRate::Known::Measured)));
-  put(writer, "samples_written", written_);
-  put(writer, "samples_repeated", repeated_);
+  relay::add(writer, "series", all.kept + all.dropped);
+  relay::add(writer, "kept", all.kept);
+  relay::add(writer, "dropped", all.dropped);
+  relay::add(writer, "collided", all.collided);
+  relay::add(writer, "points_per_s", if_known(all.points_per_s, is_known()));
+  relay::add(writer, "points_per_s_is", known_text(known_.value_or(PointRate::Known::Measured)));
+  relay::add(writer, "samples_written", written_);
+  relay::add(writer, "samples_repeated", repeated_);
   writer.Key("metrics");
   writer.StartArray();
   for (std::size_t i = 0; i < shown_of(all_metrics, rows); ++i) {

@@ -8,6 +8,7 @@
 #include "relay/commands/readable.h"
 #include "relay/commands/text_table.h"
 #include "relay/explain/explanation_text.h"
+#include "relay/json.h"
 
 namespace fedwave::relay {
 namespace {
@@ -149,46 +150,26 @@ class Text {
   const bool has_colour_;
 };
 
-void put(JsonWriter& writer, const std::string& text) {
-  const std::string shown = base::printable(text);
-  writer.String(shown.data(), static_cast<rapidjson::SizeType>(shown.size()));
-}
-
-void put(JsonWriter& writer, const char* key, const std::string& text) {
-  writer.Key(key);
-  put(writer, text);
-}
-
-void put(JsonWriter& writer, const char* key, std::uint64_t number) {
-  writer.Key(key);
-  writer.Uint64(number);
-}
-
-void put(JsonWriter& writer, const char* key, double number) {
-  writer.Key(key);
-  writer.Double(number);
-}
-
 void write_metric(JsonWriter& writer, const ChangeGroup& group, const std::string& name,
                   const MetricChange& metric) {
   writer.StartObject();
-  put(writer, "source", group.source);
-  put(writer, "sink", group.sink);
-  put(writer, "what", change_text(group.kind));
-  put(writer, "why", group.why);
-  put(writer, "kept_by", group.kept_by);
-  put(writer, "metric", name);
-  put(writer, "old_name", metric.old_name);
-  put(writer, "new_name", metric.new_name);
-  put(writer, "series_count", metric.series);
-  put(writer, "points_per_s", metric.points_per_s);
+  add(writer, "source", group.source);
+  add(writer, "sink", group.sink);
+  add(writer, "what", change_text(group.kind));
+  add(writer, "why", group.why);
+  add(writer, "kept_by", group.kept_by);
+  add(writer, "metric", name);
+  add(writer, "old_name", metric.old_name);
+  add(writer, "new_name", metric.new_name);
+  add(writer, "series_count", metric.series);
+  add(writer, "points_per_s", metric.points_per_s);
   writer.Key("series");
   writer.StartArray();
   for (const SeriesChange& series : metric.examples) {
     writer.StartObject();
-    put(writer, "series", series.series);
-    put(writer, "old", series.old_line);
-    put(writer, "new", series.new_line);
+    add(writer, "series", series.series);
+    add(writer, "old", series.old_line);
+    add(writer, "new", series.new_line);
     writer.EndObject();
   }
   writer.EndArray();
@@ -206,18 +187,18 @@ void write_diff_json(std::ostream& out, const DiffFindings& findings) {
   rapidjson::StringBuffer buffer;
   JsonWriter writer(buffer);
   writer.StartObject();
-  put(writer, "old", findings.old_file);
-  put(writer, "new", findings.new_file);
+  add(writer, "old", findings.old_file);
+  add(writer, "new", findings.new_file);
   writer.Key("same");
   writer.Bool(findings.is_same());
-  put(writer, "series_count", findings.series);
+  add(writer, "series_count", findings.series);
   for (std::size_t i = 0; i < kChangeKindCount; ++i) {
     const auto kind = static_cast<ChangeKind>(i);
-    put(writer, change_text(kind), changes.count(kind));
+    add(writer, change_text(kind), changes.count(kind));
   }
-  put(writer, "without_value", changes.without_value());
-  put(writer, "old_points_per_s", changes.old_points_per_s());
-  put(writer, "new_points_per_s", changes.new_points_per_s());
+  add(writer, "without_value", changes.without_value());
+  add(writer, "old_points_per_s", changes.old_points_per_s());
+  add(writer, "new_points_per_s", changes.new_points_per_s());
   writer.Key("settings");
   writer.StartArray();
   for (const std::string& line : findings.settings) put(writer, line);

@@ -9,6 +9,7 @@
 #include "relay/commands/readable.h"
 #include "relay/commands/text_table.h"
 #include "relay/explain/explanation_text.h"
+#include "relay/json.h"
 
 namespace fedwave::relay {
 namespace {
@@ -208,9 +209,9 @@ class JsonReport final : public ExplainReport {
                  const std::vector<std::string>& nearest) override {
     JsonWriter writer(buffer_);
     writer.StartObject();
-    put(writer, "source", source);
-    put(writer, "not_found", name);
-    put(writer, "nearest", nearest);
+    add(writer, "source", source);
+    add(writer, "not_found", name);
+    add(writer, "nearest", nearest);
     writer.EndObject();
     write_line();
   }
@@ -218,11 +219,11 @@ class JsonReport final : public ExplainReport {
   void pattern(const PatternAnswer& answer) override {
     JsonWriter writer(buffer_);
     writer.StartObject();
-    put(writer, "source", answer.source);
-    put(writer, "pattern", answer.pattern);
-    put(writer, "matches", answer.matches);
-    put(writer, "dotted", answer.dotted);
-    put(writer, "dotted_matches", answer.dotted_matches);
+    add(writer, "source", answer.source);
+    add(writer, "pattern", answer.pattern);
+    add(writer, "matches", answer.matches);
+    add(writer, "dotted", answer.dotted);
+    add(writer, "dotted_matches", answer.dotted_matches);
     writer.EndObject();
     write_line();
   }
@@ -234,20 +235,6 @@ class JsonReport final : public ExplainReport {
   void end_page(bool) override {}
 
  private:
-  static void put(JsonWriter& writer, const std::string& text) {
-    const std::string shown = base::printable(text);
-    writer.String(shown.data(), static_cast<rapidjson::SizeType>(shown.size()));
-  }
-  static void put(JsonWriter& writer, const char* key, const std::string& text) {
-    writer.Key(key);
-    put(writer, text);
-  }
-  static void put(JsonWriter& writer, const char* key, const std::vector<std::string>& texts) {
-    writer.Key(key);
-    writer.StartArray();
-    for (const std::string& text : texts) put(writer, text);
-    writer.EndArray();
-  }
   void write_line() {
     buffer_.Put('\n');
     out_.write(buffer_.GetString(), static_cast<std::streamsize>(buffer_.GetSize()));

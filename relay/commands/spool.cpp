@@ -1,8 +1,5 @@
 #include "relay/commands/spool.h"
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <algorithm>
 #include <cstdint>
 #include <functional>
@@ -15,6 +12,7 @@
 #include "relay/commands/progress_line.h"
 #include "relay/commands/readable.h"
 #include "relay/commands/text_table.h"
+#include "relay/json.h"
 
 namespace fedwave::relay {
 namespace {
@@ -129,24 +127,6 @@ void print_notes(const SpoolView& spool, std::ostream& out) {
   for (const SpoolDamage& damage : spool.damage) out << sink << place_text(damage) << '\n';
 }
 
-using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
-
-void add_json(JsonWriter& json, const char* key, const std::string& text) {
-  const std::string shown = base::printable(text);
-  json.Key(key);
-  json.String(shown.data(), static_cast<rapidjson::SizeType>(shown.size()));
-}
-
-void add_json(JsonWriter& json, const char* key, std::uint64_t count) {
-  json.Key(key);
-  json.Uint64(count);
-}
-
-void add_json(JsonWriter& json, const char* key, bool is_so) {
-  json.Key(key);
-  json.Bool(is_so);
-}
-
 // Null for none.
 void add_time_json(JsonWriter& json, const char* key, std::int64_t wall_ms) {
   json.Key(key);
@@ -158,12 +138,12 @@ void add_segments_json(JsonWriter& json, const SpoolView& spool) {
   json.StartArray();
   for (const SegmentView& segment : spool.segments) {
     json.StartObject();
-    add_json(json, "file", segment.name);
+    add(json, "file", segment.name);
     add_time_json(json, "begun_ms", segment.scan.header.created_ms);
-    add_json(json, "bytes", segment.scan.bytes);
-    add_json(json, "blocks", segment.blocks);
-    add_json(json, "blocks_waiting", segment.blocks_waiting);
-    add_json(json, "points_waiting", segment.points_waiting);
+    add(json, "bytes", segment.scan.bytes);
+    add(json, "blocks", segment.blocks);
+    add(json, "blocks_waiting", segment.blocks_waiting);
+    add(json, "points_waiting", segment.points_waiting);
     json.EndObject();
   }
   json.EndArray();
@@ -174,21 +154,21 @@ std::string spool_json(const SpoolView& spool, bool segments) {
   rapidjson::StringBuffer buffer;
   JsonWriter json(buffer);
   json.StartObject();
-  add_json(json, "sink", spool.sink);
-  add_json(json, "folder", spool.folder);
-  add_json(json, "in_use", !spool.user.empty());
-  add_json(json, "in_use_by", spool.user);
-  add_json(json, "blocks_waiting", spool.blocks_waiting);
-  add_json(json, "points_waiting", spool.points_waiting);
-  add_json(json, "bytes", spool.bytes);
+  add(json, "sink", spool.sink);
+  add(json, "folder", spool.folder);
+  add(json, "in_use", !spool.user.empty());
+  add(json, "in_use_by", spool.user);
+  add(json, "blocks_waiting", spool.blocks_waiting);
+  add(json, "points_waiting", spool.points_waiting);
+  add(json, "bytes", spool.bytes);
   add_time_json(json, "oldest_ms", spool.oldest_ms);
   add_time_json(json, "newest_ms", spool.newest_ms);
-  add_json(json, "settled_below", spool.settled_below);
-  add_json(json, "position_lost", spool.position_lost);
-  add_json(json, "damaged_places", loss.places);
-  add_json(json, "damaged_points", loss.points);
-  add_json(json, "damaged_points_exact", !loss.is_more);
-  add_json(json, "quarantined_lines", spool.quarantined_lines);
+  add(json, "settled_below", spool.settled_below);
+  add(json, "position_lost", spool.position_lost);
+  add(json, "damaged_places", loss.places);
+  add(json, "damaged_points", loss.points);
+  add(json, "damaged_points_exact", !loss.is_more);
+  add(json, "quarantined_lines", spool.quarantined_lines);
   if (segments) add_segments_json(json, spool);
   json.EndObject();
   return {buffer.GetString(), buffer.GetSize()};

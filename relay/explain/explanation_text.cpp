@@ -137,15 +137,6 @@ class Text {
   std::string out_;
 };
 
-void put(JsonWriter& writer, std::string_view text) {
-  writer.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
-}
-
-void put(JsonWriter& writer, const char* key, std::string_view text) {
-  writer.Key(key);
-  put(writer, std::string_view(base::printable(text)));
-}
-
 void write_rule(JsonWriter& writer, const char* key, const Rule& rule, std::string_view file) {
   writer.Key(key);
   if (rule.list.empty()) {
@@ -153,10 +144,10 @@ void write_rule(JsonWriter& writer, const char* key, const Rule& rule, std::stri
     return;
   }
   writer.StartObject();
-  put(writer, "list", rule.list);
-  put(writer, "pattern", rule.pattern);
-  put(writer, "tag_key", rule.tag_key);
-  put(writer, "where", place_text(rule.where, file));
+  add(writer, "list", rule.list);
+  add(writer, "pattern", rule.pattern);
+  add(writer, "tag_key", rule.tag_key);
+  add(writer, "where", place_text(rule.where, file));
   writer.EndObject();
 }
 
@@ -166,10 +157,10 @@ void write_tags(JsonWriter& writer, const std::vector<TagStep>& steps, std::stri
   writer.StartArray();
   for (const TagStep& step : steps) {
     writer.StartObject();
-    put(writer, "what", kWhat[static_cast<std::size_t>(step.what)]);
-    put(writer, "key", step.key);
-    put(writer, "value", step.value);
-    put(writer, "why", step.why);
+    add(writer, "what", kWhat[static_cast<std::size_t>(step.what)]);
+    add(writer, "key", step.key);
+    add(writer, "value", step.value);
+    add(writer, "why", step.why);
     write_rule(writer, "rule", step.rule, file);
     writer.EndObject();
   }
@@ -180,8 +171,8 @@ void write_source_stage(JsonWriter& writer, const Explanation& explanation, std:
   const Verdict verdict = source_verdict(explanation);
   writer.Key("source_stage");
   writer.StartObject();
-  put(writer, "verdict", verdict_name(verdict));
-  put(writer, "text", verdict_text(verdict));
+  add(writer, "verdict", verdict_name(verdict));
+  add(writer, "text", verdict_text(verdict));
   write_rule(writer, "rule", explanation.name_rule, file);
   write_rule(writer, "tags_rule", explanation.tags_rule, file);
   write_rule(writer, "decided_by",
@@ -193,15 +184,15 @@ void write_source_stage(JsonWriter& writer, const Explanation& explanation, std:
 void write_sink(JsonWriter& writer, const SinkExplanation& sink, const Explanation& explanation,
                 std::string_view file) {
   writer.StartObject();
-  put(writer, "sink", sink.sink);
-  put(writer, "verdict", verdict_name(sink.verdict));
-  put(writer, "verdict_text", verdict_text(sink.verdict));
+  add(writer, "sink", sink.sink);
+  add(writer, "verdict", verdict_name(sink.verdict));
+  add(writer, "verdict_text", verdict_text(sink.verdict));
   write_rule(writer, "rule", sink.name_rule, file);
   write_rule(writer, "tags_rule", sink.tags_rule, file);
   write_rule(writer, "decided_by", deciding_rule(sink.verdict, sink.name_rule, sink.tags_rule),
              file);
   write_tags(writer, sink.tags, file);
-  put(writer, "sent_as", sink.sent_as);
+  add(writer, "sent_as", sink.sent_as);
   writer.Key("line");
   const bool is_kept =
       sink.verdict == Verdict::Kept && explanation.value_verdict == ValueVerdict::Sent;
@@ -216,25 +207,25 @@ void write_sink(JsonWriter& writer, const SinkExplanation& sink, const Explanati
 }
 
 void write_series(JsonWriter& writer, const Explanation& explanation) {
-  put(writer, "source", explanation.source);
-  put(writer, "series", explanation.series);
-  put(writer, "value", explanation.value);
-  put(writer, "type", kind_text(explanation.kind));
+  add(writer, "source", explanation.source);
+  add(writer, "series", explanation.series);
+  add(writer, "value", explanation.value);
+  add(writer, "type", kind_text(explanation.kind));
   writer.Key("malformed");
   if (explanation.malformed == parsers::Malformed::None) {
     writer.Null();
   } else {
     put(writer, std::string_view(parsers::malformed_text(explanation.malformed)));
   }
-  put(writer, "name", explanation.parsed_name);
+  add(writer, "name", explanation.parsed_name);
   writer.Key("labels");
   writer.StartObject();
   for (const auto& [key, value] : explanation.labels) {
-    put(writer, base::printable(key).c_str(), value);
+    add(writer, base::printable(key).c_str(), value);
   }
   writer.EndObject();
-  put(writer, "named", explanation.name);
-  put(writer, "value_text", value_verdict_text(explanation.value_verdict));
+  add(writer, "named", explanation.name);
+  add(writer, "value_text", value_verdict_text(explanation.value_verdict));
 }
 
 }  // namespace
@@ -363,8 +354,8 @@ void write_explanation(JsonWriter& writer, const Explanation& explanation, std::
     }
     writer.EndArray();
   }
-  put(writer, "verdict", is_sent(explanation) ? "kept" : "dropped");
-  put(writer, "hint", explanation.hint);
+  add(writer, "verdict", is_sent(explanation) ? "kept" : "dropped");
+  add(writer, "hint", explanation.hint);
   writer.Key("series_count");
   if (series_count) {
     writer.Uint64(*series_count);

@@ -2,15 +2,13 @@
 // places are named by ("collector.yaml" gives "collector.yaml:12:7"). Pure functions, any thread.
 #pragma once
 
-#include <rapidjson/stringbuffer.h>
-#include <rapidjson/writer.h>
-
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "relay/explain/explanation.h"
+#include "relay/json.h"
 
 namespace fedwave::relay {
 
@@ -19,7 +17,6 @@ std::string explanation_text(const Explanation& explanation, std::string_view fi
 
 // `series_count`: how many known series have the same fate, where that is known. `is_hypothetical`:
 // whether no such series is known; nothing is said of it where nobody has looked.
-using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
 void write_explanation(JsonWriter& writer, const Explanation& explanation, std::string_view file,
                        std::optional<std::uint64_t> series_count = {},
                        std::optional<bool> is_hypothetical = {});

@@ -12,8 +12,8 @@
 #include "relay/explain/explanation_text.h"
 #include "relay/filter.h"
 #include "relay/http_server.h"
+#include "relay/json.h"
 #include "relay/status/all_sources.h"
-#include "relay/status/json.h"
 #include "relay/status/metric_names.h"
 #include "relay/status/query.h"
 

@@ -8,9 +8,9 @@
 
 #include "config/url.h"
 #include "relay/base/duration.h"
+#include "relay/json.h"
 #include "relay/status/all_sources.h"
 #include "relay/status/health.h"
-#include "relay/status/json.h"
 #include "relay/version.h"
 
 namespace fedwave::relay {

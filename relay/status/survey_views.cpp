@@ -7,8 +7,8 @@
 
 #include "relay/base/text.h"
 #include "relay/http_server.h"
+#include "relay/json.h"
 #include "relay/status/all_sources.h"
-#include "relay/status/json.h"
 #include "relay/status/query.h"
 
 namespace fedwave::relay {

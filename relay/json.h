@@ -1,4 +1,5 @@
-// Short ways to write JSON objects with RapidJSON: a key and its value in one call.
+// Short ways to write JSON with RapidJSON: a key and its value in one call. Text from outside is
+// made printable on the way, so that what is written is always UTF-8. Pure functions, any thread.
 #pragma once
 
 #include <rapidjson/stringbuffer.h>
@@ -7,15 +8,20 @@
 #include <concepts>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "relay/base/text.h"
 
 namespace fedwave::relay {
 
 using JsonWriter = rapidjson::Writer<rapidjson::StringBuffer>;
 
 inline void put(JsonWriter& json, std::string_view text) {
-  json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  const std::string shown = base::printable(text);
+  json.String(shown.data(), static_cast<rapidjson::SizeType>(shown.size()));
 }
 inline void put(JsonWriter& json, const std::string& text) {
   put(json, std::string_view(text));
@@ -28,6 +34,13 @@ inline void put(JsonWriter& json, bool is_so) {
 }
 inline void put(JsonWriter& json, double number) {
   json.Double(number);
+}
+inline void put(JsonWriter& json, std::optional<double> number) {
+  if (number) {
+    json.Double(*number);
+  } else {
+    json.Null();
+  }
 }
 template <std::signed_integral T>
 void put(JsonWriter& json, T number) {
@@ -44,6 +57,12 @@ inline void put(JsonWriter& json, const std::map<std::string, std::uint64_t>& co
     json.Uint64(count);
   }
   json.EndObject();
+}
+
+inline void put(JsonWriter& json, const std::vector<std::string>& texts) {
+  json.StartArray();
+  for (const std::string& text : texts) put(json, text);
+  json.EndArray();
 }
 
 template <class T>
