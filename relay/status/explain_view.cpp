@@ -312,11 +312,13 @@ ExplainView::Answer ExplainView::explain_name(const std::vector<Place>& places,
   const bool is_of_relay = std::all_of(found.begin(), found.end(), [&](const Found& one) {
     return relay_.config().internal_stats && one.explanation.kind == SampleKind::Own;
   });
-  return {.matched_by = "name",
-          .note = is_of_relay ? "this is one of fedwave's own points (internal_stats_source); see "
-                                "docs/own-points.md"
-                              : "one series for each thing that became of those with this name",
-          .found = std::move(found)};
+  std::string note;
+  if (is_of_relay) {
+    note = "this is one of fedwave's own points (internal_stats_source); see docs/own-points.md";
+  } else if (found.size() > 1) {
+    note = "not all series of this name fare alike; here is one of each kind";
+  }
+  return {.matched_by = "name", .note = std::move(note), .found = std::move(found)};
 }
 
 ExplainView::Answer ExplainView::explain_unknown_name(const std::vector<Place>& places,

@@ -14,6 +14,10 @@
 namespace fedwave::relay {
 namespace {
 
+std::string waiting_text(std::uint64_t points) {
+  return many(points, "point") + (points == 1 ? " waits" : " wait");
+}
+
 constexpr std::int64_t kFirstScrapePatienceMs = 10'000;  // beyond the timeout
 constexpr std::int64_t kTroublePatienceMs = 5'000;
 constexpr std::int64_t kTroubleIsErrorMs = 60'000;
@@ -328,7 +332,7 @@ void Assessment::check_sink(const config::Sink& config, const SinkFigures& sink)
   if (is_old && sink.sender.trouble.empty()) {
     sink_problem(HealthLevel::Warning, sink.name,
                  "sink " + quoted(sink.name) + " is " + age(spool.oldest_waiting_ms) +
-                     " behind: " + many(spool.points_waiting, "point") + " wait",
+                     " behind: " + waiting_text(spool.points_waiting),
                  "nothing is lost: they go out beside the fresh ones; a higher spool.drainRate is "
                  "faster");
   }
@@ -358,12 +362,12 @@ std::string Assessment::trouble_advice(const config::Sink& config, const SinkFig
   }
   const auto room = bytes_text(
       static_cast<std::uint64_t>(is_on_disk ? config.spool.bytes : config.spool.memory_bytes));
-  advice += many(sink.spool.points_waiting, "point");
+  advice += waiting_text(sink.spool.points_waiting);
   if (is_on_disk) {
-    return advice + " wait on disk and take " + bytes_text(sink.spool.bytes_waiting) + " of " +
-           room + "; the oldest go when that is full";
+    return advice + " on disk and take " + bytes_text(sink.spool.bytes_waiting) + " of " + room +
+           "; the oldest go when that is full";
   }
-  advice += " wait in memory, where there is room for " + room;
+  advice += " in memory, where there is room for " + room;
   // For a receiver that is away; a wrong setting is put right sooner.
   return trouble == Trouble::Passing
              ? advice + "; a spool.directory would keep them through a restart"
