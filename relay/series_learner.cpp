@@ -28,11 +28,6 @@ std::uint64_t name_variant(SampleKind kind, bool converts) {
 // A name that is longer is not sent.
 constexpr std::size_t kOriginBytesMax = 4096;
 
-// The labels have no say then.
-bool is_sources_name_verdict(Verdict verdict) {
-  return verdict == Verdict::SourceNotInAllowList || verdict == Verdict::SourceDenyList;
-}
-
 }  // namespace
 
 SeriesLearner::SeriesLearner(const SeriesStages& stages, std::size_t labels_max, SeriesTable& table,

@@ -64,6 +64,16 @@ class PartView {
   const char* bytes_;
 };
 
+// The labels have no say then.
+inline bool is_sources_name_verdict(Verdict verdict) {
+  return verdict == Verdict::SourceNotInAllowList || verdict == Verdict::SourceDenyList;
+}
+
+// The name in a name part's text, which is `"name" `; empty for no text.
+inline std::string_view name_in_head(std::string_view head) {
+  return head.size() < 3 ? std::string_view() : head.substr(1, head.size() - 3);
+}
+
 // What becomes of a line that is put together of a name's and a label block's part.
 inline Verdict line_verdict(Verdict name, std::size_t head_bytes, Verdict labels,
                             std::size_t tail_bytes) {

@@ -8,11 +8,6 @@
 namespace fedwave::relay {
 namespace {
 
-// The rendered head is `"name" `.
-std::string_view name_in_head(std::string_view head) {
-  return head.size() < 3 ? std::string_view() : head.substr(1, head.size() - 3);
-}
-
 // Cuts the next `"key"="value"` off a rendered tail; false at its end.
 bool next_tag(std::string_view& tail, std::string_view& key, std::string_view& value) {
   const std::size_t begin = tail.find('"');

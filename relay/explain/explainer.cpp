@@ -280,15 +280,6 @@ void read_value(bool truncates, Explanation& explanation) {
   }
 }
 
-// The rendered head is `"name" `.
-std::string name_in(const std::string& head) {
-  return head.size() < 3 ? std::string() : head.substr(1, head.size() - 3);
-}
-
-bool is_sources_name_verdict(Verdict verdict) {
-  return verdict == Verdict::SourceNotInAllowList || verdict == Verdict::SourceDenyList;
-}
-
 }  // namespace
 
 struct Explainer::Impl {
@@ -335,7 +326,7 @@ void Explainer::Impl::conclude(const NamePlan& name, const LabelsPlan& labels,
     if (sink.verdict == Verdict::Kept) {
       sink.head = head.text;
       sink.tail = tail.text;
-      sink.sent_as = name_in(sink.head);
+      sink.sent_as = name_in_head(sink.head);
       continue;
     }
     const bool is_of_source = sink.verdict <= Verdict::SourceTagDenyList;
