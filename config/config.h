@@ -16,18 +16,23 @@ namespace fedwave::config {
 struct Position {
   int line = 0;
   int column = 0;
+  // Where something is written is no part of what it says: two configurations that differ in it
+  // only are the same.
+  friend bool operator==(const Position&, const Position&) { return true; }
 };
 
 // A string that must never be shown. It prints as "<secret>" wherever a configuration is shown.
 struct Secret {
   std::string value;
   [[nodiscard]] bool empty() const { return value.empty(); }
+  bool operator==(const Secret&) const = default;
 };
 
 // One glob of a filter list, after the collector's split at commas; known to be valid.
 struct Pattern {
   std::string text;
   Position where;
+  bool operator==(const Pattern&) const = default;
 };
 
 using PatternList = std::vector<Pattern>;
@@ -50,6 +55,7 @@ struct FilterRules {
            metric_tag_deny.empty() && tag_include.empty() && tag_exclude.empty() &&
            tag_guarantee.empty();
   }
+  bool operator==(const FilterRules&) const = default;
 };
 
 // Every place at which a prefix/suffix overlap matters: `a.*.b` matching `a.b` as the collector's
@@ -62,6 +68,11 @@ struct Tls {
   std::string key_file;
   std::string server_name;
   bool insecure_skip_verify = false;
+  // The server's certificate has to carry one of these as URI ("spiffe://…"), instead of the host's
+  // name; its chain is verified as ever. "spiffe://cluster.local/ns/*/sa/prometheus": '*' is any
+  // text without a '/'.
+  std::vector<std::string> server_identities;
+  bool operator==(const Tls&) const = default;
 };
 
 struct HttpOptions {
@@ -76,6 +87,7 @@ struct HttpOptions {
   Secret proxy_password;
   bool follow_redirects = true;
   Tls tls;
+  bool operator==(const HttpOptions&) const = default;
 };
 
 struct SourceLimits {
@@ -83,10 +95,13 @@ struct SourceLimits {
   std::int64_t line_bytes = std::int64_t{1} << 20;
   std::int64_t labels = 256;         // of one series
   std::int64_t samples = 2'000'000;  // of one scrape
+  bool operator==(const SourceLimits&) const = default;
 };
 
 enum class Repeats : std::uint8_t { Suppress, Send };
 enum class Addresses : std::uint8_t { Each, One };
+// What is shared out where several relays share the work: whole requests, or each page's series.
+enum class ShardBy : std::uint8_t { Job, Series };
 
 struct Source {
   std::string name;  // unique among the sources; the URL where the file names none
@@ -100,11 +115,14 @@ struct Source {
   bool honor_timestamps = true;
   Repeats repeats = Repeats::Suppress;
   Addresses addresses = Addresses::Each;  // each address of a host name is scraped
+  bool split_matches = false;             // each match[] is a request of its own
+  ShardBy shard_by = ShardBy::Job;
   std::int64_t interval_ms = 60'000;
   std::int64_t timeout_ms = 60'000;  // never above the interval
   HttpOptions http;
   SourceLimits limits;
   Position where;
+  bool operator==(const Source&) const = default;
 };
 
 enum class SinkKind : std::uint8_t { ProxyHttp, ProxyTcp, Direct, Stdout };
@@ -116,6 +134,7 @@ struct PointLimits {
   std::int64_t tags = 20;
   std::int64_t tag_key_bytes = 64;
   std::int64_t tag_value_bytes = 255;
+  bool operator==(const PointLimits&) const = default;
 };
 
 // Where a sink's proxy or server is.
@@ -123,6 +142,7 @@ struct Endpoint {
   std::string url{};   // over HTTP: where to POST, without the query
   std::string host{};  // over TCP
   std::uint16_t port = 2878;
+  bool operator==(const Endpoint&) const = default;
 };
 
 // A token from VMware Cloud Services: with an API token, or with a client's id and secret.
@@ -140,6 +160,7 @@ struct CloudServices {
   [[nodiscard]] bool is_set() const {
     return !api_token.empty() || !api_token_file.empty() || !client_id.empty();
   }
+  bool operator==(const CloudServices&) const = default;
 };
 
 enum class SpoolSync : std::uint8_t { Block, Interval, Never };
@@ -152,6 +173,7 @@ struct Spool {
   SpoolSync sync = SpoolSync::Interval;
   std::int64_t sync_interval_ms = 1'000;
   std::int64_t drain_rate = 50'000;  // points of the backlog in a second; 0: no limit
+  bool operator==(const Spool&) const = default;
 };
 
 struct Sink {
@@ -179,6 +201,7 @@ struct Sink {
   Secret proxy_password;
   Tls tls;
   Position where;
+  bool operator==(const Sink&) const = default;
 };
 
 // Where the status page, /metrics and the API are served, and who may look. The probes are open to
@@ -194,6 +217,7 @@ struct Status {
   std::string cert_file;  // with key_file: TLS
   std::string key_file;
   Position where;
+  bool operator==(const Status&) const = default;
 };
 
 struct Config {
@@ -207,6 +231,7 @@ struct Config {
   // file has it.
   std::optional<Source> internal_stats;
   Status status;
+  bool operator==(const Config&) const = default;
 };
 
 }  // namespace fedwave::config

@@ -33,8 +33,23 @@ std::uint32_t Distributions::group_of(const base::Hash128& key,
   groups_[number] = std::make_unique<Group>();
   groups_[number]->key = key;
   groups_[number]->sinks = std::move(lines);
+  if (const auto before = before_.find(key); before != before_.end()) {
+    groups_[number]->previous = std::move(before->second.buckets);
+    groups_[number]->previous_ms = before->second.time_ms;
+    before_.erase(before);
+  }
   by_key_.emplace(key, number);
   return number;
+}
+
+void Distributions::take_over(Distributions& before) {
+  before_ = std::move(before.before_);  // of an earlier change that nothing has come up for yet
+  for (const auto& group : before.groups_) {
+    if (!group || group->previous_ms == 0) continue;
+    before_[group->key] = {std::move(group->previous), group->previous_ms};
+  }
+  before.forget_before();
+  before.clear();
 }
 
 void Distributions::touch(std::uint32_t group, std::uint32_t scrape, std::uint32_t age) {

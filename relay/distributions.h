@@ -28,6 +28,11 @@ class Distributions {
   // The number of the group with this key; made when it is new, with a line per sink.
   std::uint32_t group_of(const base::Hash128& key, std::vector<DistributionLine> lines);
 
+  // The groups of another configuration go on where they have been: those that are made from here
+  // on begin with their last buckets.
+  void take_over(Distributions& before);
+  void forget_before() { before_.clear(); }
+
   // A part of the group was on the page of this scrape: it stays, even when it had no usable count.
   void touch(std::uint32_t group, std::uint32_t scrape, std::uint32_t age);
   void add_bucket(std::uint32_t group, double bound, double cumulative_count);
@@ -54,12 +59,19 @@ class Distributions {
     std::uint32_t last_seen = 0;  // by age, as the series table's entries
   };
 
+  // What a group of the time before was left with.
+  struct Baseline {
+    std::vector<sinks::Bucket> buckets;
+    std::int64_t time_ms = 0;
+  };
+
   void finish_group(Group& group, std::int64_t now_ms,
                     const std::vector<sinks::BlockWriter*>& writers, ScrapeCounts& counts);
 
   std::vector<std::unique_ptr<Group>> groups_;  // null where one was evicted
   std::vector<std::uint32_t> free_;
   std::unordered_map<base::Hash128, std::uint32_t, KeyHash> by_key_;
+  std::unordered_map<base::Hash128, Baseline, KeyHash> before_;
 };
 
 }  // namespace fedwave::relay

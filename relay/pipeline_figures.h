@@ -4,9 +4,11 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "config/config.h"
 #include "relay/duration_histogram.h"
 #include "relay/scrape_counts.h"
 #include "sinks/sender.h"
@@ -14,8 +16,17 @@
 
 namespace fedwave::relay {
 
-// One address that is scraped.
+// One request of a source: all its match[] groups, or with splitMatches one of them. The unit that
+// is shared out among shards.
+struct JobFigures {
+  std::string match;  // the group as the URL has it, decoded; empty where the source is not split
+  std::uint32_t shard = 0;  // whose it is
+  bool is_ours = true;
+};
+
+// One address that is scraped for a job.
 struct TargetFigures {
+  std::size_t job = 0;  // index into SourceFigures::jobs
   std::string address;  // empty: as the host name resolves
   std::uint64_t scrapes = 0;
   std::int64_t last_start_ms = 0;  // wall time; 0 before the first scrape has ended
@@ -39,7 +50,8 @@ struct SourceFigures {
   std::string last_error;  // empty while all is well
   DurationHistogram durations;
   ScrapeCounts counts{0};
-  std::vector<TargetFigures> targets;  // by address
+  std::vector<JobFigures> jobs;
+  std::vector<TargetFigures> targets;  // by job and address
 };
 
 struct SinkFigures {
@@ -48,10 +60,13 @@ struct SinkFigures {
   sinks::SenderFigures sender;
 };
 
-// In the order of the configuration; internal_stats, where there is one, is the last source.
+// Sources and sinks are in the order of the configuration; internal_stats, where there is one, is
+// the last source.
 struct PipelineFigures {
+  std::shared_ptr<const config::Config> config;  // that these figures are of
   std::vector<SourceFigures> sources;
   std::vector<SinkFigures> sinks;
+  std::vector<SinkFigures> leaving;  // sinks that an edit has taken out and that still deliver
   std::int64_t schedule_lag_ms = 0;  // how long the most overdue work has been waiting for a worker
 };
 

@@ -32,6 +32,7 @@ SinkCounts& SinkCounts::operator+=(const SinkCounts& other) {
   infinite += other.infinite;
   converted += other.converted;
   written += other.written;
+  before += other.before;
   distributions += other.distributions;
   return *this;
 }

@@ -1,8 +1,9 @@
 // What was counted of samples, lines and points. One scrape counts into its own ScrapeCounts
 // without locks; they are added to the source's totals when it ends. For every sink and at any
 // time:
-//     read == filtered + repeated + rejected + converted + written
-// where `converted` samples went into distributions and `written` ones to the sink's spool.
+//     read == filtered + repeated + rejected + converted + written + before
+// where `converted` samples went into distributions, `written` ones to the sink's spool, and those
+// `before` had been read when an edit of the configuration brought the sink.
 #pragma once
 
 #include <array>
@@ -24,6 +25,7 @@ struct SinkCounts {
   std::uint64_t infinite = 0;
   std::uint64_t converted = 0;
   std::uint64_t written = 0;
+  std::uint64_t before = 0;
   std::uint64_t distributions = 0;  // lines made of the converted samples; spooled beside `written`
 
   [[nodiscard]] std::uint64_t filtered() const;

@@ -22,6 +22,13 @@ std::string instance_of(const config::Source& source, const std::string& address
   return (is_v6 ? "[" + address + "]" : address) + ":" + (parts ? parts->port : "");
 }
 
+std::string label_of(const config::Source& source, const TargetPlace& place) {
+  std::string label = source.name;
+  if (!place.job.empty()) label += " " + place.job;
+  if (!place.address.empty()) label += " at " + place.address;
+  return label;
+}
+
 std::string decimal_seconds(std::int64_t duration_ms) {
   char text[32];
   std::snprintf(text, sizeof text, "%.3f", static_cast<double>(duration_ms) / 1000);
@@ -169,23 +176,28 @@ class Target::Body final : public base::HttpReceiver {
   const TextListener& text_listener_;
 };
 
-Target::Target(const config::Config& config, const config::Source& source, std::string address,
+Target::Target(const config::Config& config, const config::Source& source, TargetPlace place,
                std::unique_ptr<base::HttpClient> client, const base::Clock& clock)
     : source_(source),
-      address_(std::move(address)),
-      instance_(instance_of(source, address_)),
-      label_(address_.empty() ? source.name : source.name + " at " + address_),
+      place_(std::move(place)),
+      instance_(instance_of(source, place_.address)),
+      label_(label_of(source, place_)),
       client_(std::move(client)),
       clock_(clock),
-      stages_(source, config, instance_),
+      stages_(source, config, instance_, place_.shard),
       transform_(source, stages_),
       bearer_token_file_(source.http.bearer_token_file),
       password_file_(source.http.basic_password_file) {}
 
+void Target::take_over(Target& before) {
+  client_ = std::move(before.client_);
+  transform_.take_over(before.transform_);
+}
+
 Expected<base::HttpRequest> Target::make_request(const std::atomic<bool>* cancelled) {
   const config::HttpOptions& http = source_.http;
   base::HttpRequest request;
-  request.url = source_.url;
+  request.url = place_.url.empty() ? source_.url : place_.url;
   request.headers = {"Accept: text/plain;version=0.0.4", "Accept-Encoding: gzip",
                      std::string("User-Agent: fedwave/") + kVersion,
                      "X-Prometheus-Scrape-Timeout-Seconds: " + decimal_seconds(source_.timeout_ms)};
@@ -213,7 +225,7 @@ Expected<base::HttpRequest> Target::make_request(const std::atomic<bool>* cancel
   request.proxy_url = http.proxy_url;
   request.proxy_username = http.proxy_username;
   request.proxy_password = http.proxy_password.value;
-  request.connect_address = address_;
+  request.connect_address = place_.address;
   request.tls = tls_options(http.tls);
   // libcurl would carry our headers to whatever host a redirect names.
   request.follow_redirects = http.follow_redirects && http.headers.empty();

@@ -18,6 +18,7 @@
 #include "relay/base/file.h"
 #include "relay/base/gzip.h"
 #include "relay/base/http_client.h"
+#include "relay/cluster/cluster_figures.h"
 #include "relay/scrape_counts.h"
 #include "relay/series_stages.h"
 #include "relay/transform.h"
@@ -37,11 +38,22 @@ struct ScrapeResult {
   bool empty = false;  // a good answer without a single sample
 };
 
+// Which of a source's requests, and to whom.
+struct TargetPlace {
+  std::string url{};      // empty: the source's own
+  std::string job{};      // which one of the source's jobs, for people; empty where there is one
+  std::string address{};  // where to connect instead of the name in the URL; empty: as it resolves
+  Shard shard{};          // the series of others are left to them
+};
+
 class Target {
  public:
-  // `address`: where to connect instead of the name in the URL; empty for as it resolves.
-  Target(const config::Config& config, const config::Source& source, std::string address,
+  Target(const config::Config& config, const config::Source& source, TargetPlace place,
          std::unique_ptr<base::HttpClient> client, const base::Clock& clock);
+
+  // Goes on where another target of the same place has ended, whose configuration was another one:
+  // with its connection and what it knows of the series. That one is at an end.
+  void take_over(Target& before);
 
   ScrapeResult scrape(const std::vector<sinks::BlockWriter*>& writers,
                       const std::atomic<bool>* cancelled);
@@ -50,7 +62,9 @@ class Target {
   using TextListener = std::function<void(std::string_view)>;
   void on_text(TextListener listener) { text_listener_ = std::move(listener); }
 
-  [[nodiscard]] const std::string& label() const { return label_; }  // for people: name, address
+  [[nodiscard]] const std::string& label() const {
+    return label_;
+  }  // for people: name, job, address
   [[nodiscard]] const std::string& instance() const { return instance_; }  // as SeriesStages has it
   [[nodiscard]] Transform& transform() { return transform_; }
 
@@ -59,10 +73,10 @@ class Target {
   base::Expected<base::HttpRequest> make_request(const std::atomic<bool>* cancelled);
 
   const config::Source& source_;
-  const std::string address_;
+  const TargetPlace place_;
   const std::string instance_;
   const std::string label_;
-  const std::unique_ptr<base::HttpClient> client_;
+  std::unique_ptr<base::HttpClient> client_;
   const base::Clock& clock_;
   const SeriesStages stages_;
   Transform transform_;

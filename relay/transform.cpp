@@ -46,6 +46,17 @@ Transform::Transform(const config::Source& source, const SeriesStages& stages)
       learner_(stages, static_cast<std::size_t>(source.limits.labels), table_, distributions_),
       counts_(stages.sink_count()) {}
 
+void Transform::take_over(Transform& before) {
+  before_ = before.table_.take_series();
+  distributions_.take_over(before.distributions_);
+  if (!before.before_) return;
+  // Another change came before a whole page did.
+  before.before_->each([this](const SeriesEntry& entry) {
+    if (before_->find({entry.key_low, entry.key_high}) == nullptr) before_->adopt(entry);
+  });
+  before.before_.reset();
+}
+
 void Transform::begin(std::int64_t start_ms, const std::vector<sinks::BlockWriter*>& writers) {
   FEDWAVE_CHECK(writers.size() == stages_.sink_count());
   ++scrape_;
@@ -114,6 +125,8 @@ ScrapeCounts Transform::finish(bool complete) {
   if (complete) {
     last_complete_read_ = counts_.read;
     ++age_;
+    before_.reset();
+    distributions_.forget_before();
   }
   page_.reset();
   return counts_;
@@ -177,6 +190,9 @@ Malformed Transform::take(const SampleLineView& sample, const SeriesTable::Key& 
     const Malformed bad = learner_.learn(sample, key, counts_.repaired, entry);
     if (bad != Malformed::None) return bad;
     ++counts_.new_series;
+    if (const SeriesEntry* known = before_ ? before_->find(key) : nullptr) {
+      entry->last_timestamp_ms = known->last_timestamp_ms;
+    }
   }
   if (counts_.read >= static_cast<std::uint64_t>(source_.limits.samples)) {
     fail(base::ErrorCode::SampleLimit,

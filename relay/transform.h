@@ -33,6 +33,10 @@ class Transform final : private parsers::SampleHandler {
  public:
   Transform(const config::Source& source, const SeriesStages& stages);
 
+  // Goes on where that of another configuration has ended: samples that it has sent are repeated
+  // ones here too, and distributions count from its last buckets. Not while a scrape is in hand.
+  void take_over(Transform& before);
+
   // One scrape: begin, feed as the page arrives, finish. `writers`: one per sink.
   void begin(std::int64_t start_ms, const std::vector<sinks::BlockWriter*>& writers);
   // False when a limit says to stop reading; failure() then tells which.
@@ -87,8 +91,9 @@ class Transform final : private parsers::SampleHandler {
   SeriesTable table_;
   Distributions distributions_;
   SeriesLearner learner_;
-  std::optional<parsers::TextPage> page_;  // of the scrape in hand
-  std::uint32_t scrape_ = 0;               // number of the scrape in hand
+  std::optional<SlotTable<SeriesEntry>> before_;  // until the first whole page
+  std::optional<parsers::TextPage> page_;         // of the scrape in hand
+  std::uint32_t scrape_ = 0;                      // number of the scrape in hand
   std::uint32_t age_ = 1;  // grows with each complete scrape: a failed one makes nothing older
   std::int64_t start_ms_ = 0;
   std::vector<sinks::BlockWriter*> writers_;

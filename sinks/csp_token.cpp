@@ -152,7 +152,7 @@ Expected<CspAnswer> CspTokenSource::ask_with(const std::string& secret) {
 base::HttpRequest CspTokenSource::request_with(const std::string& secret, std::string& body) const {
   base::HttpRequest request;
   request.url = endpoint_;
-  request.is_post = true;
+  request.method = base::HttpMethod::Post;
   request.headers = {"Content-Type: application/x-www-form-urlencoded", "Accept: application/json"};
   if (is_client()) {
     body = "grant_type=client_credentials";

@@ -90,7 +90,7 @@ SendResult no_token(const base::Error& error) {
   const bool passes =
       error.code == base::ErrorCode::Unreachable || error.code == base::ErrorCode::Timeout ||
       error.code == base::ErrorCode::Truncated || error.code == base::ErrorCode::Tls ||
-      error.code == base::ErrorCode::Cancelled;
+      error.code == base::ErrorCode::NotReady || error.code == base::ErrorCode::Cancelled;
   return {passes ? SendOutcome::Retry : SendOutcome::Denied, "token",
           "there is no token to show: " + error.message};
 }
@@ -141,7 +141,7 @@ base::HttpRequest HttpSink::request_for(const Block& block, const std::string& t
   request.url =
       options_.url + (block.format == PointFormat::Metric ? "?f=wavefront" : "?f=histogram");
   request.connect_address = options_.connect_address;
-  request.is_post = true;
+  request.method = base::HttpMethod::Post;
   request.body = block.bytes;
   request.headers = {"Content-Type: application/octet-stream"};
   request.proxy_url = options_.proxy_url;

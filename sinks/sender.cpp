@@ -97,10 +97,18 @@ SenderFigures Sender::figures() const {
 }
 
 void Sender::drain(std::chrono::steady_clock::time_point deadline) {
+  end(Ending::Drains, deadline);
+}
+
+void Sender::hand_over(std::chrono::steady_clock::time_point deadline) {
+  end(Ending::HandsOver, deadline);
+}
+
+void Sender::end(Ending how, std::chrono::steady_clock::time_point deadline) {
   if (!thread_.joinable()) return;
   {
     std::unique_lock lock(mutex_);
-    draining_ = true;
+    ending_ = how;
     wake_.notify_all();
     // One that hangs need not be waited for either when nothing is lost by ending now.
     if (!figures_.cause.empty() && spool_.keeps_all()) {
@@ -113,14 +121,16 @@ void Sender::drain(std::chrono::steady_clock::time_point deadline) {
   thread_.join();
 }
 
-bool Sender::is_draining() const {
+Sender::Ending Sender::ending() const {
   const std::lock_guard lock(mutex_);
-  return draining_;
+  return ending_;
 }
 
 void Sender::loop(const std::stop_token& stop) noexcept {
   while (!stop.stop_requested()) {
-    const bool last_round = is_draining();
+    const Ending now = ending();
+    if (now == Ending::HandsOver) break;
+    const bool last_round = now == Ending::Drains;
     const Taken taken = take(stop, last_round);
     if (taken) deliver(*taken.block, stop);
     if (last_round && (!taken || leaves_it_to_the_next())) break;
@@ -149,7 +159,7 @@ void Sender::deliver(const Block& block, const std::stop_token& stop) {
   Refused refused;
   bool is_judged = suspects_.is_proven(block.bytes);
   while (!parts.empty()) {
-    if (!is_draining()) wait(pace_.wait_ms(), stop);
+    if (!is_ending()) wait(pace_.wait_ms(), stop);
     if (stop.stop_requested()) return spool_.put_back();
     const Block& part = parts.next(pace_.points_max());
     const SendResult result = sink_->send(part);
@@ -187,7 +197,9 @@ void Sender::deliver(const Block& block, const std::stop_token& stop) {
 
 // Nobody has to wait for the end of the grace time when nothing is lost by ending now.
 bool Sender::leaves_it_to_the_next() {
-  return is_draining() && failures_in_drain_ >= kFailuresInDrainMax && spool_.keeps_all();
+  const Ending now = ending();
+  if (now == Ending::HandsOver) return true;
+  return now == Ending::Drains && failures_in_drain_ >= kFailuresInDrainMax && spool_.keeps_all();
 }
 
 // The block waits, and others may go before it: one that is accepted shows that it is not the
@@ -214,12 +226,13 @@ void Sender::back_off(const SendResult& result, const std::stop_token& stop) {
   wait(std::max(jittered_ms, result.retry_after_ms), stop);
 }
 
-// Cut short by a drain: its time is better spent on trying.
+// Cut short by the end: its time is better spent on trying, or by another sender.
 void Sender::wait(std::int64_t wait_ms, const std::stop_token& stop) {
   if (wait_ms <= 0) return;
   std::unique_lock lock(mutex_);
-  if (!draining_) wake_.wait_for(lock, stop, milliseconds(wait_ms), [this] { return draining_; });
-  if (!draining_) return;
+  const auto is_over = [this] { return ending_ != Ending::No; };
+  if (!is_over()) wake_.wait_for(lock, stop, milliseconds(wait_ms), is_over);
+  if (ending_ != Ending::Drains) return;
   wake_.wait_for(lock, stop, milliseconds(std::min(wait_ms, kDrainPauseMs)), [] { return false; });
 }
 
@@ -270,7 +283,7 @@ void Sender::note_request() {
 
 void Sender::note_trouble(const SendResult& result) {
   if (cancelled_) return;  // by us: it says nothing of the receiver
-  if (is_draining()) ++failures_in_drain_;
+  if (is_ending()) ++failures_in_drain_;
   const Trouble::News news = trouble_.note(result);
   {
     const std::lock_guard lock(mutex_);

@@ -71,6 +71,10 @@ class Sender {
   // empty or the time is up, then ends. Earlier when the receiver is away and the spool keeps all.
   void drain(std::chrono::steady_clock::time_point deadline);
 
+  // Ends once the block in hand is delivered, or goes back into the spool because the receiver is
+  // in trouble or the time is up: another sender takes over.
+  void hand_over(std::chrono::steady_clock::time_point deadline);
+
   [[nodiscard]] SenderFigures figures() const;
 
  private:
@@ -83,7 +87,10 @@ class Sender {
   void give_back(const Block& block, const SendResult& refusal, const std::stop_token& stop);
   void back_off(const SendResult& result, const std::stop_token& stop);
   void wait(std::int64_t wait_ms, const std::stop_token& stop);
-  [[nodiscard]] bool is_draining() const;
+  enum class Ending : std::uint8_t { No, HandsOver, Drains };
+  void end(Ending how, std::chrono::steady_clock::time_point deadline);
+  [[nodiscard]] Ending ending() const;
+  [[nodiscard]] bool is_ending() const { return ending() != Ending::No; }
   [[nodiscard]] bool leaves_it_to_the_next();
   bool quarantine(const Refused& refused, const std::stop_token& stop);
   bool write_to_quarantine(std::string_view lines, const std::string& reason,
@@ -111,7 +118,7 @@ class Sender {
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
   SenderFigures figures_;  // with mutex_
-  bool draining_ = false;  // with mutex_
+  Ending ending_ = Ending::No;  // with mutex_
   bool ended_ = false;     // with mutex_
   std::jthread thread_;
 };

@@ -33,13 +33,13 @@ std::uint32_t random_salt() {
 }  // namespace
 
 DiskStore::DiskStore(Folder& folder, DiskOptions options, const base::Clock& clock)
-    : folder_(folder),
-      options_(std::move(options)),
-      clock_(clock),
-      segment_bytes_max_(
-          std::clamp(options_.bytes_max / kSegmentsOfASpool, kMebibyte, 32 * kMebibyte)) {}
+    : folder_(folder), options_(std::move(options)), clock_(clock) {}
 
 DiskStore::~DiskStore() = default;
+
+void DiskStore::change(DiskOptions options) {
+  options_ = std::move(options);
+}
 
 Expected<std::unique_ptr<DiskStore>> DiskStore::open(Folder& folder, DiskOptions options,
                                                      const base::Clock& clock) {
@@ -228,7 +228,9 @@ bool DiskStore::has_to_rotate(std::uint64_t record_bytes) const {
   const Segment& segment = segments_.back();
   const bool is_old = clock_.wall_ms() - segment.header.created_ms >
                       options_.age_max_ms / static_cast<std::int64_t>(kSegmentsOfASpool);
-  return segment.bytes + record_bytes > segment_bytes_max_ || (is_old && !segment.places.empty());
+  const std::uint64_t bytes_max =
+      std::clamp(options_.bytes_max / kSegmentsOfASpool, kMebibyte, 32 * kMebibyte);
+  return segment.bytes + record_bytes > bytes_max || (is_old && !segment.places.empty());
 }
 
 Expected<std::uint64_t> DiskStore::append(std::shared_ptr<const Block> block) {

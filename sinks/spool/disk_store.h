@@ -55,7 +55,9 @@ class DiskStore final : public BlockStore {
   void settle(std::uint64_t sequence) override;
   void hold(std::optional<std::uint64_t> sequence) override;
   void drop_older_than(std::int64_t created_ms) override;
-  // After open(): the bound may be a smaller one than it was.
+  // Another bound and other ways from here on; what is beyond the bound has to be dropped.
+  void change(DiskOptions options);
+  // After open() and change(): the bound may be a smaller one than it was.
   void drop_beyond_bound();
   Dropped take_dropped() override;
   [[nodiscard]] Waiting waiting() const override;
@@ -113,9 +115,8 @@ class DiskStore final : public BlockStore {
   void remove_segment(std::size_t index);
 
   Folder& folder_;
-  const DiskOptions options_;
+  DiskOptions options_;
   const base::Clock& clock_;
-  const std::uint64_t segment_bytes_max_;
   std::unique_ptr<FolderLock> lock_;
   std::unique_ptr<File> position_file_;
   std::uint64_t position_generation_ = 0;

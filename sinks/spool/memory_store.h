@@ -12,6 +12,9 @@ class MemoryStore final : public BlockStore {
  public:
   explicit MemoryStore(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
+  // From the next append on.
+  void set_bytes_max(std::uint64_t bytes_max) { bytes_max_ = bytes_max; }
+
   base::Expected<std::uint64_t> append(std::shared_ptr<const Block> block) override;
   std::optional<Numbered> oldest(std::uint64_t from = 0) override;
   std::shared_ptr<const Block> read(std::uint64_t sequence) override;
@@ -29,7 +32,7 @@ class MemoryStore final : public BlockStore {
   [[nodiscard]] std::deque<Numbered>::const_iterator at_or_after(std::uint64_t sequence) const;
   [[nodiscard]] std::optional<std::size_t> index_of(std::uint64_t sequence) const;
 
-  const std::uint64_t bytes_max_;
+  std::uint64_t bytes_max_;
   std::deque<Numbered> blocks_;  // ascending
   std::uint64_t next_ = 1;
   std::optional<std::uint64_t> held_;

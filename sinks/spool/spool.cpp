@@ -22,9 +22,10 @@ constexpr std::size_t kFreshBytesMax = std::size_t{8} << 20;
 }  // namespace
 
 Spool::Spool(SpoolOptions options, const base::Clock& clock, std::unique_ptr<Folder> folder)
-    : options_(std::move(options)),
+    : name_(options.name),
       clock_(clock),
       folder_(std::move(folder)),
+      options_(std::move(options)),
       memory_(options_.memory_bytes_max),
       believed_wall_ms_(clock.wall_ms()),
       believed_at_ms_(clock.steady_ms()) {
@@ -36,6 +37,28 @@ Spool::Spool(SpoolOptions options, const base::Clock& clock, std::unique_ptr<Fol
 
 Spool::~Spool() {
   keeper_.request_stop();
+}
+
+void Spool::change(const SpoolOptions& options) {
+  const std::lock_guard lock(mutex_);
+  options_ = options;
+  memory_.set_bytes_max(options.memory_bytes_max);
+  if (!disk_) return;
+  disk_->change(disk_options_locked());
+  disk_->drop_beyond_bound();
+  count_dropped_locked(*disk_);
+}
+
+SpoolOptions Spool::options() const {
+  const std::lock_guard lock(mutex_);
+  return options_;
+}
+
+DiskOptions Spool::disk_options_locked() const {
+  return {.sink = name_,
+          .bytes_max = options_.disk_bytes_max,
+          .age_max_ms = options_.age_max_ms,
+          .sync = options_.sync};
 }
 
 void Spool::append(Block new_block) {
@@ -68,7 +91,7 @@ void Spool::append(Block new_block) {
   if (!is_first) return;
   base::log(
       LogLevel::Info, "spooled",
-      {{"sink", options_.name}, {"points", block->points}, {"where", on_disk ? "disk" : "memory"}});
+      {{"sink", name_}, {"points", block->points}, {"where", on_disk ? "disk" : "memory"}});
 }
 
 void Spool::remember_fresh_locked(BlockStore& store, std::uint64_t sequence,
@@ -197,7 +220,7 @@ void Spool::count_dropped_locked(BlockStore& store) {
     full_told_not_before_ms_ = now_ms + kDroppedReminderMs;
     base::log(LogLevel::Error,
               "the spool is full: the oldest points are dropped until the sink takes them again",
-              {{"sink", options_.name},
+              {{"sink", name_},
                {"expired", figures_.points_expired_full},
                {"spool_bytes",
                 &store == &memory_ ? options_.memory_bytes_max : options_.disk_bytes_max}});
@@ -205,7 +228,7 @@ void Spool::count_dropped_locked(BlockStore& store) {
   if (dropped.for_age > 0 && now_ms >= old_told_not_before_ms_) {
     old_told_not_before_ms_ = now_ms + kDroppedReminderMs;
     base::log(LogLevel::Warn, "points that were too old were dropped",
-              {{"sink", options_.name}, {"expired", figures_.points_expired_old}});
+              {{"sink", name_}, {"expired", figures_.points_expired_old}});
   }
 }
 
@@ -240,18 +263,19 @@ SpoolFigures Spool::figures() const {
 // ---- the keeper's side -------------------------------------------------------------------------
 
 void Spool::keep(const std::stop_token& stop) noexcept {
-  const std::int64_t tick_ms = std::min(options_.sync_interval_ms, kKeeperTickMs);
   std::int64_t synced_ms = clock_.steady_ms();
   std::int64_t tended_ms = synced_ms;
   if (folder_) open_disk();
   for (;;) {
+    const SpoolOptions now = options();
     {
+      const std::int64_t tick_ms = std::min(now.sync_interval_ms, kKeeperTickMs);
       std::unique_lock lock(mutex_);
       opened_.wait_for(lock, stop, milliseconds(tick_ms), [] { return false; });
       if (stop.stop_requested()) return;
     }
     const std::int64_t now_ms = clock_.steady_ms();
-    if (options_.sync == SyncPolicy::Interval && now_ms - synced_ms >= options_.sync_interval_ms) {
+    if (now.sync == SyncPolicy::Interval && now_ms - synced_ms >= now.sync_interval_ms) {
       sync_disk();
       synced_ms = now_ms;
     }
@@ -263,7 +287,7 @@ void Spool::keep(const std::stop_token& stop) noexcept {
 
 void Spool::tend() {
   if (folder_) open_disk();
-  if (move_to_disk() && options_.sync == SyncPolicy::EveryBlock) sync_disk();
+  if (move_to_disk() && options().sync == SyncPolicy::EveryBlock) sync_disk();
   std::uint64_t damaged = 0;
   std::string damage;
   {
@@ -274,7 +298,7 @@ void Spool::tend() {
   }
   if (damaged > 0) {
     base::log(LogLevel::Error, "blocks in the spool are damaged",
-              {{"sink", options_.name}, {"points", damaged}, {"detail", damage}});
+              {{"sink", name_}, {"points", damaged}, {"detail", damage}});
   }
 }
 
@@ -296,6 +320,7 @@ void Spool::drop_old_locked() {
 // Opens the directory when it is not open, or has been deleted. The reading is done without the
 // lock: meanwhile blocks go to memory.
 void Spool::open_disk() {
+  DiskOptions wanted;
   {
     const std::lock_guard lock(mutex_);
     if (disk_ && disk_->is_gone()) {
@@ -303,13 +328,9 @@ void Spool::open_disk() {
       rescue_locked();
     }
     if (disk_ || clock_.steady_ms() < open_not_before_ms_) return;
+    wanted = disk_options_locked();
   }
-  auto opened = DiskStore::open(*folder_,
-                                {.sink = options_.name,
-                                 .bytes_max = options_.disk_bytes_max,
-                                 .age_max_ms = options_.age_max_ms,
-                                 .sync = options_.sync},
-                                clock_);
+  auto opened = DiskStore::open(*folder_, wanted, clock_);
   if (opened) (*opened)->drop_beyond_bound();
   const std::lock_guard lock(mutex_);
   disk_tried_ = true;
@@ -325,6 +346,7 @@ void Spool::open_disk() {
   }
   open_pause_ms_ = 0;
   disk_ = *std::move(opened);
+  disk_->change(disk_options_locked());  // they may have changed meanwhile
   take_over_locked(disk_->recovery());
   count_dropped_locked(*disk_);
   arrived_.notify_one();
@@ -343,14 +365,14 @@ void Spool::take_over_locked(const Recovery& recovery) {
   if (missing > 0) damage_ = folder_->path() + ": files with these points are gone";
   if (recovery.points > 0) {
     base::log(LogLevel::Info, "the spool has points from before",
-              {{"sink", options_.name},
+              {{"sink", name_},
                {"points", recovery.points},
                {"oldest_s", (clock_.wall_ms() - disk_->waiting().oldest_created_ms) / 1000}});
   }
   if (recovery.damaged_places > 0) {
     base::log(recovery.damaged_points > 0 ? LogLevel::Error : LogLevel::Warn,
               "the spool has damaged places, or a block that was never finished",
-              {{"sink", options_.name},
+              {{"sink", name_},
                {"places", recovery.damaged_places},
                {"bytes", recovery.damaged_bytes},
                {"points", recovery.damaged_points}});
@@ -358,7 +380,7 @@ void Spool::take_over_locked(const Recovery& recovery) {
   if (recovery.position_lost) {
     base::log(LogLevel::Warn,
               "the spool's position is lost: what was delivered may be delivered again",
-              {{"sink", options_.name}});
+              {{"sink", name_}});
   }
 }
 
@@ -396,7 +418,7 @@ void Spool::fail_disk_locked(const base::Error& error) {
   if (!is_news) return;
   base::log(LogLevel::Error,
             "the spool's directory cannot be used; points wait in memory until it can",
-            {{"sink", options_.name}, {"directory", folder_->path()}, {"error", error.message}});
+            {{"sink", name_}, {"directory", folder_->path()}, {"error", error.message}});
 }
 
 // Block by block, so that nobody waits long for the lock. True when some were moved.
@@ -417,7 +439,7 @@ bool Spool::move_to_disk() {
     if (figures_.disk_trouble.empty()) break;
     figures_.disk_trouble.clear();
     base::log(LogLevel::Info, "the spool is on disk again",
-              {{"sink", options_.name}, {"points_moved", moved}});
+              {{"sink", name_}, {"points_moved", moved}});
     break;
   }
   return moved > 0;
@@ -469,7 +491,7 @@ void Spool::sync(const std::vector<std::shared_ptr<File>>& files) {
     }
     base::log(LogLevel::Error,
               "the spool cannot be synced: points that wait may not survive a power failure",
-              {{"sink", options_.name}, {"error", synced.error().message}});
+              {{"sink", name_}, {"error", synced.error().message}});
   }
 }
 
@@ -477,7 +499,7 @@ void Spool::close() {
   keeper_.request_stop();
   keeper_.join();
   move_to_disk();
-  if (options_.sync != SyncPolicy::Never) sync_disk();
+  if (options().sync != SyncPolicy::Never) sync_disk();
   const std::lock_guard lock(mutex_);
   if (in_hand_) release_locked();
   const std::uint64_t in_memory = memory_.waiting().points;
@@ -486,12 +508,12 @@ void Spool::close() {
   fresh_.clear();
   if (in_memory > 0) {
     base::log(LogLevel::Error, "the end has come before these points were delivered",
-              {{"sink", options_.name}, {"points", in_memory}});
+              {{"sink", name_}, {"points", in_memory}});
   }
   const std::uint64_t on_disk = waiting_locked().points;
   if (on_disk > 0) {
     base::log(LogLevel::Info, "points are left in the spool for the next start",
-              {{"sink", options_.name}, {"points", on_disk}});
+              {{"sink", name_}, {"points", on_disk}});
   }
 }
 

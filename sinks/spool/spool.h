@@ -87,6 +87,9 @@ class Spool final : public BlockOutput {
   Spool(const Spool&) = delete;
   Spool& operator=(const Spool&) = delete;
 
+  // Other limits and another way of syncing from here on; the name stays. Any thread.
+  void change(const SpoolOptions& options);
+
   void append(Block block) override;
   std::string spare_buffer() override { return spares_->take(); }
 
@@ -123,6 +126,8 @@ class Spool final : public BlockOutput {
     std::shared_ptr<const Block> block;
   };
 
+  [[nodiscard]] SpoolOptions options() const;
+  [[nodiscard]] DiskOptions disk_options_locked() const;
   void keep(const std::stop_token& stop) noexcept;
   void tend();
   void open_disk();
@@ -147,10 +152,11 @@ class Spool final : public BlockOutput {
   void count_dropped_locked(BlockStore& store);
   [[nodiscard]] Waiting waiting_locked() const;
 
-  const SpoolOptions options_;
+  const std::string name_;
   const base::Clock& clock_;
   const std::unique_ptr<Folder> folder_;
   mutable std::mutex mutex_;  // guards everything below
+  SpoolOptions options_;
   std::condition_variable_any arrived_;
   std::condition_variable_any opened_;
   std::unique_ptr<DiskStore> disk_;

@@ -41,8 +41,8 @@ void check_sums(const PipelineFigures& figures) {
     std::uint64_t spooled = 0;
     for (const auto& source : figures.sources) {
       const relay::SinkCounts& sink = source.counts.by_sink[i];
-      CHECK(source.counts.read ==
-            sink.filtered() + sink.repeated + sink.rejected() + sink.converted + sink.written);
+      CHECK(source.counts.read == sink.filtered() + sink.repeated + sink.rejected() +
+                                      sink.converted + sink.written + sink.before);
       spooled += sink.written + sink.distributions;
     }
     const sinks::SpoolFigures& spool = figures.sinks[i].spool;
@@ -107,7 +107,8 @@ TEST_CASE(
                          "/m', collection: {interval: 40ms, timeout: 40ms},"
                          " filters: {metricDenyList: ['gone.*']}}]}\n");
   config.sinks[1].spool.memory_bytes = 2'000;
-  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+  relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
+                           relay::make_curl_client);
   pipeline.start();
   wait_until([&] {
     const auto figures = pipeline.figures();
@@ -154,7 +155,8 @@ TEST_CASE("a hanging source and a hanging sink keep nobody else waiting") {
       "/report', name: stuck}\n- {proxyAddress: '" + (*receiver)->address() +
       "', name: good}\nsources: {prometheus_sources: [" + sources + "{name: good, url: '" +
       address_of(*good) + "', collection: {interval: 30ms, timeout: 30ms}}]}\n");
-  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+  relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
+                           relay::make_curl_client);
   pipeline.start();
   wait_until([&] { return pipeline.figures().sinks[1].spool.points_delivered >= 10; });
   CHECK(pipeline.figures().sinks[0].spool.points_delivered == 0);
@@ -182,7 +184,8 @@ TEST_CASE("stop delivers what the last scrape has read") {
     const config::Config config =
         support::config_of("sinks: [{" + sink + "}]\nsources: {prometheus_sources: [{url: '" +
                            address_of(*pages) + "', collection: {interval: 1h}}]}\n");
-    relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+    relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
+                             relay::make_curl_client);
     pipeline.start();
     wait_until([&] { return pipeline.figures().sources[0].scrapes == 1; });
     pipeline.stop(20'000);
@@ -201,8 +204,9 @@ TEST_CASE("nothing is scraped before the start, and a pipeline that never starts
   const config::Config config = support::config_of(
       "sinks: [{proxyAddress: '127.0.0.1:1'}]\nsources: {prometheus_sources: [{url: '" +
       address_of(*pages) + "', collection: {interval: 10ms, timeout: 10ms}}]}\n");
-  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
-  CHECK(pipeline.survey(0) == nullptr);
+  relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
+                           relay::make_curl_client);
+  CHECK(pipeline.survey(config.sources[0].name) == nullptr);
   pipeline.stop(0);
   CHECK(asked == 0);
   CHECK(pipeline.figures().sources[0].scrapes == 0);
@@ -222,7 +226,8 @@ TEST_CASE("a source of which nothing gets through is told of once, and when it d
       address_of(*pages) +
       "', collection: {interval: 20ms, timeout: 20ms}, filters: "
       "{metricAllowList: ['wanted.*']}}]}\n");
-  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+  relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
+                           relay::make_curl_client);
   pipeline.start();
   wait_until([&] { return pipeline.figures().sources[0].scrapes >= 3; });
   is_wanted = true;
@@ -247,25 +252,28 @@ TEST_CASE("surveys are made while scrapes go on, of the relay's own points too")
       "sinks: [{proxyAddress: '127.0.0.1:1'}]\nsources: {internal_stats_source: {collection: "
       "{interval: 50ms}}, prometheus_sources: [{url: '" +
       address_of(*pages) + "', collection: {interval: 10ms, timeout: 10ms}}]}\n");
-  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
-  CHECK(pipeline.survey(7) == nullptr);
+  relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
+                           relay::make_curl_client);
+  CHECK(pipeline.survey("no such source") == nullptr);
+  const std::string pages_name = config.sources[0].name;
+  const std::string own_name = config.internal_stats->name;
   pipeline.start();
-  for (const std::size_t source : {0, 1}) {
+  for (const std::string& source : {pages_name, own_name}) {
     wait_until([&] { return pipeline.survey(source) != nullptr; });
   }
-  CHECK(pipeline.survey(0)->series == 3);
-  CHECK(pipeline.survey(0)->metrics.size() == 2);
-  CHECK(pipeline.survey(1)->series > 5);
+  CHECK(pipeline.survey(pages_name)->series == 3);
+  CHECK(pipeline.survey(pages_name)->metrics.size() == 2);
+  CHECK(pipeline.survey(own_name)->series > 5);
   // However many ask, the figures go on.
   std::vector<std::thread> many;
   for (int i = 0; i < 4; ++i) {
     many.emplace_back([&] {
-      for (int k = 0; k < 200; ++k) (void)pipeline.survey(0);
+      for (int k = 0; k < 200; ++k) (void)pipeline.survey(pages_name);
     });
   }
   for (std::thread& each : many) each.join();
   const std::uint64_t scrapes = pipeline.figures().sources[0].scrapes;
   wait_until([&] { return pipeline.figures().sources[0].scrapes > scrapes + 3; });
   pipeline.stop(0);
-  CHECK(pipeline.survey(0)->series == 3);
+  CHECK(pipeline.survey(pages_name)->series == 3);
 }

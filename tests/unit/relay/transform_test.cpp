@@ -53,6 +53,38 @@ TEST_CASE("a sample repeated with its timestamp is sent once, unless the source 
   CHECK(always.scrape(page, kStartMs + 60'000).by_sink[0].written == 4);
 }
 
+TEST_CASE("a transform that takes over knows what was sent and where distributions count from") {
+  const std::string histogram =
+      "# TYPE h histogram\nh_bucket{le=\"1\"} %\nh_bucket{le=\"+Inf\"} %\nh_sum 1\nh_count %\n";
+  const auto page = [&](const std::string& count, const std::string& rest) {
+    std::string text = histogram;
+    for (auto at = text.find('%'); at != std::string::npos; at = text.find('%')) {
+      text.replace(at, 1, count);
+    }
+    return text + rest;
+  };
+  constexpr const char* kConverts = "convertHistograms: true";
+  Bench first(kConverts);
+  first.scrape(page("10", "a 1 1767225590000\nb 1 1767225590000\n"));
+  // Of two edits in a row the second one comes before any page does.
+  Bench second(std::string(kConverts) + ", tags: {x: '1'}");
+  Bench third(std::string(kConverts) + ", tags: {x: '2'}");
+  second.transform.take_over(first.transform);
+  third.transform.take_over(second.transform);
+  const ScrapeCounts counts =
+      third.scrape(page("14", "a 1 1767225590000\nb 2 1767225605000\n"), kStartMs + 60'000);
+  CHECK(counts.by_sink[0].repeated == 1);
+  CHECK(counts.by_sink[0].distributions == 1);
+  CHECK(third.lines().find("#4 1 \"h\"") != std::string::npos);
+  CHECK(third.lines().find("\"a.value\"") == std::string::npos);
+  CHECK(third.lines().find("\"b.value\" 2 1767225605") != std::string::npos);
+  // What it has not seen since then is forgotten with the first whole page.
+  Bench fourth("");
+  fourth.transform.take_over(third.transform);
+  CHECK(fourth.scrape("c 1\n").by_sink[0].written == 1);
+  CHECK(fourth.scrape("b 2 1767225605000\n").by_sink[0].written == 1);
+}
+
 TEST_CASE(
     "timestamps: the sample's own, the scrape's where there is none, where it is absurd, or where "
     "the source says so") {

@@ -75,7 +75,7 @@ TEST_CASE("an API token is exchanged for an access token") {
   CHECK(setting.after(0) == "access");
   const FakeHttpClient::Asked& asked = setting.script.asked.at(0);
   CHECK(asked.url == "https://csp.example/csp/gateway/am/api/auth/api-tokens/authorize");
-  CHECK(asked.is_post);
+  CHECK(asked.method == base::HttpMethod::Post);
   CHECK(asked.body == "api_token=api%2Ft0ken%2B&grant_type=api_token");
   CHECK(has(asked.headers, "Content-Type: application/x-www-form-urlencoded"));
   CHECK_FALSE(any_header_starts_with(asked.headers, "Authorization"));

@@ -135,7 +135,7 @@ TEST_CASE("the request says what the block is") {
        {.bytes = "plain", .gzip = false, .format = PointFormat::Histogram});
   REQUIRE(script.asked.size() == 2);
   CHECK(script.asked[0].url == "http://proxy:2878/report?f=wavefront");
-  CHECK(script.asked[0].is_post);
+  CHECK(script.asked[0].method == base::HttpMethod::Post);
   CHECK(script.asked[0].body == "zipped");
   CHECK(script.asked[0].connect_address.empty());
   CHECK(has(script.asked[0].headers, "Content-Encoding: gzip"));

@@ -214,6 +214,45 @@ TEST_CASE("a drain does not wait for the end of a long pause") {
   }
 }
 
+TEST_CASE("a sender that hands over finishes the block in hand, and another one goes on") {
+  Bench bench;
+  for (int i = 0; i < 20; ++i) bench.spool.append(block_of(numbered(i * 10, 10)));
+  std::mutex gate;
+  std::unique_lock closed(gate);
+  std::atomic<int> requests = 0;
+  bench.receiver.rule = [&](const std::string&) {
+    ++requests;
+    const std::lock_guard wait_for_the_gate(gate);
+    return kAccepted;
+  };
+  bench.start();
+  while (requests == 0) std::this_thread::yield();
+  std::thread handing_over([&] { bench.sender->hand_over(steady_clock::now() + seconds(60)); });
+  closed.unlock();
+  handing_over.join();
+  CHECK(bench.receiver.finished);
+  bench.start();
+  bench.drain();
+  std::string all;
+  for (int i = 0; i < 20; ++i) all += text_of(numbered(i * 10, 10));
+  CHECK(bench.receiver.taken == all);
+  CHECK(bench.spool.figures().points_delivered == 200);
+}
+
+TEST_CASE("a sender that is in trouble hands over at once, and the block stays in the spool") {
+  Bench bench;
+  bench.receiver.rule = [](const std::string&) { return kRetry; };
+  bench.spool.append(block_of(numbered(0, 5)));
+  bench.start({.backoff = {.first_ms = 100'000, .max_ms = 200'000}});
+  bench.wait_for_retries(1);
+  bench.sender->hand_over(steady_clock::now() + seconds(600));
+  CHECK(bench.spool.figures().points_waiting == 5);
+  bench.receiver.rule = nullptr;
+  bench.start();
+  bench.drain();
+  CHECK(bench.receiver.taken == text_of(numbered(0, 5)));
+}
+
 TEST_CASE("a bad line costs itself and some requests, its neighbours arrive once and in order") {
   constexpr int kLines = 10'000;
   constexpr int kHalvings = 14;  // 2^14 is above kLines

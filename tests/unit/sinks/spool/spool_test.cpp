@@ -164,6 +164,25 @@ TEST_CASE("a full queue in memory drops the oldest, but never the block in hand 
   CHECK(deliver_all(spool) == Points{9});
 }
 
+TEST_CASE("limits change while the spool is in use: less room drops the oldest, more drops none") {
+  support::FakeClock clock;
+  Spool spool({.name = "test", .memory_bytes_max = 1'000}, clock);
+  const auto append = [&](int count) {
+    for (int i = 0; i < count; ++i) {
+      spool.append({.bytes = std::string(100, 'x'), .gzip = false, .points = 1, .line_bytes = 100});
+    }
+  };
+  append(10);
+  CHECK(spool.figures().points_waiting == 10);
+  spool.change({.name = "test", .memory_bytes_max = 2'000});
+  append(10);
+  CHECK(spool.figures().points_waiting == 20);
+  spool.change({.name = "test", .memory_bytes_max = 300});
+  append(1);
+  CHECK(spool.figures().points_waiting == 3);
+  CHECK(spool.figures().points_expired_full == 18);
+}
+
 TEST_CASE("what is fresh goes first, the backlog after it, and what was put back is backlog") {
   FakeClock clock;
   for (const bool on_disk : {false, true}) {

@@ -1,0 +1,160 @@
+// What an edit of the configuration changes in a running pipeline.
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "relay/base/log.h"
+#include "relay/pipeline_impl.h"
+#include "relay/sink_factory.h"
+
+namespace fedwave::relay {
+namespace {
+
+using std::chrono::steady_clock;
+using Job = PipelineJob;
+
+// How often to look whether those that leave have nothing left to do.
+constexpr std::int64_t kReapMs = 500;
+
+}  // namespace
+
+// Sinks that are there already stay: what waits in their spools need not move.
+std::shared_ptr<Outputs> Pipeline::Impl::make_outputs(const config::Config& next) {
+  std::vector<std::shared_ptr<SinkLine>> known;
+  {
+    const std::lock_guard lock(mutex);
+    known = leaving_sinks;
+    if (outputs) known.insert(known.end(), outputs->sinks.begin(), outputs->sinks.end());
+  }
+  auto to = std::make_shared<Outputs>();
+  for (const config::Sink& sink : next.sinks) {
+    const auto same = std::find_if(known.begin(), known.end(),
+                                   [&](const auto& line) { return line->can_become(sink); });
+    to->sinks.push_back(same != known.end() ? *same
+                                            : std::make_shared<SinkLine>(sink, clock, make_client));
+    to->gzip.push_back(wants_gzip(sink));
+    to->batch_points.push_back(static_cast<std::uint32_t>(sink.batch_points));
+  }
+  return outputs && outputs->are_like(*to) ? outputs : to;
+}
+
+Line Pipeline::Impl::line_before(const config::Source& source, bool is_own) const {
+  const auto found = std::find_if(sources.begin(), sources.end(), [&](const Line& line) {
+    return line->source.name == source.name && (line->own != nullptr) == is_own;
+  });
+  return found == sources.end() ? nullptr : *found;
+}
+
+Line Pipeline::Impl::make_line(const std::shared_ptr<const config::Config>& next,
+                               const config::Source& source, const std::shared_ptr<Outputs>& to) {
+  const bool is_own = next->internal_stats && &source == &*next->internal_stats;
+  const Line before = line_before(source, is_own);
+  // The own points tell of all sources and sinks.
+  const auto is_same = [&](const SourceLine& line) {
+    return is_own ? *line.config == *next
+                  : forms_the_same(*line.config, line.source, *next, source);
+  };
+  if (before && is_same(*before)) return before;
+  auto line = std::make_shared<SourceLine>(next, source, to, replica.shard);
+  if (is_own) line->own = std::make_unique<OwnPoints>(*next, clock);
+  return line;
+}
+
+// In the order of the configuration; a line that is there already is one that stays as it is.
+std::vector<Line> Pipeline::Impl::make_lines(const std::shared_ptr<const config::Config>& next,
+                                             const std::shared_ptr<Outputs>& to) {
+  std::vector<Line> lines;
+  for (const config::Source& source : next->sources) lines.push_back(make_line(next, source, to));
+  if (next->internal_stats) lines.push_back(make_line(next, *next->internal_stats, to));
+  return lines;
+}
+
+void Pipeline::Impl::put_in_force(std::shared_ptr<const config::Config> next,
+                                  std::shared_ptr<Outputs> to, std::vector<Line> lines) {
+  const std::lock_guard lock(mutex);
+  const auto is_among = [](const std::vector<Line>& some, const Line& line) {
+    return std::find(some.begin(), some.end(), line) != some.end();
+  };
+  for (const Line& line : lines) {
+    line->outputs = to;
+    if (is_among(sources, line)) continue;
+    if (const Line before = line_before(line->source, line->own != nullptr)) line->follow(before);
+    if (started) start_line_locked(line);
+  }
+  const std::vector<Line> before = std::exchange(sources, std::move(lines));
+  for (const Line& old : before) {
+    if (!is_among(sources, old)) retire_locked(*old);
+  }
+  if (outputs) {
+    leaving_sinks.insert(leaving_sinks.end(), outputs->sinks.begin(), outputs->sinks.end());
+  }
+  outputs = std::move(to);
+  std::erase_if(leaving_sinks, [this](const auto& sink) {
+    return std::find(outputs->sinks.begin(), outputs->sinks.end(), sink) != outputs->sinks.end();
+  });
+  config = std::move(next);
+  reap_later_locked();
+  // Enough for every source to use all its places, its tick and a survey: nobody waits for another
+  // source.
+  workers_max = (sources.size() + retired.size()) * (kTargetsAtOnce + 2) + 2;
+  wake.notify_all();
+}
+
+// Its scrapes in hand go on to their end.
+void Pipeline::Impl::retire_locked(SourceLine& line) {
+  line.retired = true;
+  for (const Slot& slot : line.waiting) slot->busy = false;
+  line.waiting.clear();
+  retired.push_back(line.shared_from_this());
+}
+
+ConfigChange Pipeline::Impl::apply(std::shared_ptr<const config::Config> next) {
+  const std::shared_ptr<const config::Config> before = config;  // changed by this thread only
+  const ConfigChange change = changes_between(*before, *next);
+  std::shared_ptr<Outputs> to = make_outputs(*next);
+  std::vector<Line> lines = make_lines(next, to);
+  put_in_force(next, to, std::move(lines));
+  for (std::size_t i = 0; i < next->sinks.size(); ++i) to->sinks[i]->change(next->sinks[i]);
+  return change;
+}
+
+void Pipeline::Impl::reap_later_locked() {
+  if (is_reaping || (leaving_sinks.empty() && retired.empty())) return;
+  is_reaping = true;
+  jobs.push({.due_ms = clock.steady_ms() + kReapMs, .kind = Job::Kind::Reap});
+}
+
+// One of those that leave has only the list and the caller left who know it: nothing more is
+// written to it.
+bool Pipeline::Impl::is_out_of_use(const std::shared_ptr<SinkLine>& sink) {
+  return sink.use_count() == 2;
+}
+
+void Pipeline::Impl::reap() {
+  std::vector<std::shared_ptr<SinkLine>> empty;
+  {
+    const std::lock_guard lock(mutex);
+    std::erase_if(retired, [](const Line& line) { return line->running == 0; });
+    empty = leaving_sinks;
+  }
+  std::erase_if(empty, [](const std::shared_ptr<SinkLine>& sink) {
+    return !is_out_of_use(sink) || sink->figures().spool.points_waiting > 0;
+  });
+  {
+    const std::lock_guard lock(mutex);
+    std::erase_if(empty, [](const auto& sink) { return !is_out_of_use(sink); });
+    std::erase_if(leaving_sinks, [&](const auto& sink) {
+      return std::find(empty.begin(), empty.end(), sink) != empty.end();
+    });
+    is_reaping = false;
+    reap_later_locked();
+  }
+  for (const auto& sink : empty) {
+    sink->stop(steady_clock::now() + std::chrono::seconds(1));
+    base::log(base::LogLevel::Info,
+              "a sink that is no longer configured has delivered all that waited",
+              {{"sink", sink->name()}});
+  }
+}
+
+}  // namespace fedwave::relay

@@ -1,0 +1,101 @@
+#include "relay/sink_line.h"
+
+#include <utility>
+
+#include "relay/sink_factory.h"
+
+namespace fedwave::relay {
+namespace {
+
+// So long a receiver that does not answer holds up an edit; the block is sent again after it.
+constexpr std::chrono::seconds kHandOverPatience{3};
+
+// What concerns the stages and the writers only, which are made anew anyway.
+config::Sink without_shape(config::Sink sink) {
+  const config::Sink fresh;
+  sink.prefix = fresh.prefix;
+  sink.tags = fresh.tags;
+  sink.filters = fresh.filters;
+  sink.tag_priority = fresh.tag_priority;
+  sink.limits = fresh.limits;
+  sink.batch_points = fresh.batch_points;
+  return sink;
+}
+
+config::Sink without_spool_limits(config::Sink sink) {
+  const auto drain_rate = sink.spool.drain_rate;  // the sender's
+  sink.spool = {};
+  sink.spool.drain_rate = drain_rate;
+  return without_shape(std::move(sink));
+}
+
+void add_counts(std::map<std::string, std::uint64_t>& sum,
+                const std::map<std::string, std::uint64_t>& more) {
+  for (const auto& [cause, count] : more) sum[cause] += count;
+}
+
+void add_earlier(const sinks::SenderFigures& earlier, sinks::SenderFigures& figures) {
+  figures.requests += earlier.requests;
+  figures.retries += earlier.retries;
+  add_counts(figures.retries_by_cause, earlier.retries_by_cause);
+  add_counts(figures.quarantined_by_cause, earlier.quarantined_by_cause);
+  figures.accepted_at_ms = std::max(figures.accepted_at_ms, earlier.accepted_at_ms);
+}
+
+}  // namespace
+
+SinkLine::SinkLine(const config::Sink& sink, const base::Clock& clock,
+                   base::HttpClientFactory client)
+    : name_(sink.name),
+      clock_(clock),
+      client_(client),
+      sink_(sink),
+      spool_(make_spool(sink, clock)),
+      quarantine_(std::make_unique<sinks::Quarantine>(quarantine_options(sink))) {
+  start_sender();
+}
+
+void SinkLine::start_sender() {
+  auto cancelled = std::make_unique<std::atomic<bool>>(false);
+  auto sink = make_sink(sink_, client_, clock_, cancelled.get());
+  const std::lock_guard lock(mutex_);
+  cancelled_ = std::move(cancelled);
+  sender_ = std::make_unique<sinks::Sender>(name_, std::move(sink), *spool_, *quarantine_,
+                                            *cancelled_, clock_, sender_options(sink_));
+}
+
+bool SinkLine::can_become(const config::Sink& sink) const {
+  return name_ == sink.name && sink_.spool.directory == sink.spool.directory;
+}
+
+void SinkLine::change(const config::Sink& sink) {
+  const bool is_same_way = without_spool_limits(sink_) == without_spool_limits(sink);
+  sink_ = sink;
+  spool_->change(spool_options(sink));
+  if (is_same_way) return;
+  sender_->hand_over(std::chrono::steady_clock::now() + kHandOverPatience);
+  {
+    const std::lock_guard lock(mutex_);
+    sinks::SenderFigures sum = sender_->figures();
+    add_earlier(earlier_, sum);
+    earlier_ = std::move(sum);
+    sender_.reset();
+  }
+  start_sender();
+}
+
+SinkFigures SinkLine::figures() const {
+  SinkFigures figures{.name = name_, .spool = spool_->figures(), .sender = {}};
+  const std::lock_guard lock(mutex_);
+  if (sender_) figures.sender = sender_->figures();
+  add_earlier(earlier_, figures.sender);
+  return figures;
+}
+
+void SinkLine::stop(std::chrono::steady_clock::time_point deadline) {
+  if (std::exchange(stopped_, true)) return;
+  sender_->drain(deadline);
+  spool_->close();
+}
+
+}  // namespace fedwave::relay

@@ -1,0 +1,240 @@
+// A configuration that is put in force while a pipeline runs, and a lease that comes and goes.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <set>
+#include <thread>
+
+#include "relay/curl_client.h"
+#include "relay/http_server.h"
+#include "relay/pipeline.h"
+#include "relay/receive/receiver.h"
+#include "tests/support/configs.h"
+#include "tests/support/fakes.h"
+
+using namespace fedwave;
+using relay::HttpReply;
+using relay::HttpRequestView;
+using relay::HttpServer;
+using relay::Pipeline;
+
+namespace {
+
+void wait_until(const std::function<bool()>& condition) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (!condition()) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+// Pages with one tick each, a second further on each time, and a sample that repeats.
+struct Pages {
+  std::atomic<int> count = 0;
+  const std::int64_t begun_ms = base::system_clock().wall_ms() - 7'200'000;
+  std::unique_ptr<HttpServer> server;
+
+  Pages() {
+    auto started = HttpServer::start({}, [this](const HttpRequestView&) {
+      const int n = ++count;
+      HttpReply reply;
+      reply.body = "tick " + std::to_string(n) + " " + std::to_string(begun_ms + n * 1000) +
+                   "\nrepeated 1 " + std::to_string(begun_ms) + "\n";
+      return reply;
+    });
+    REQUIRE(started.has_value());
+    server = std::move(*started);
+  }
+  [[nodiscard]] std::string url() const { return "http://" + server->address() + "/metrics"; }
+};
+
+std::shared_ptr<const config::Config> config_of(const std::string& sinks,
+                                                const std::string& sources) {
+  return std::make_shared<const config::Config>(support::config_of(
+      "sinks: [" + sinks + "]\nsources: {prometheus_sources: [" + sources + "]}\n"));
+}
+
+std::string source_of(const Pages& pages, const std::string& more = "") {
+  return "{name: s, url: '" + pages.url() + "', collection: {interval: 20ms, timeout: 20s}" + more +
+         "}";
+}
+
+std::unique_ptr<receive::Receiver> receive_all() {
+  auto receiver = receive::Receiver::start({});
+  REQUIRE(receiver.has_value());
+  return std::move(*receiver);
+}
+
+std::string sink_of(const receive::Receiver& receiver, const std::string& name) {
+  return "{name: " + name + ", proxyAddress: '" + receiver.address() + "'}";
+}
+
+class SwitchedLeadership final : public relay::Leadership {
+ public:
+  [[nodiscard]] bool is_leading() const override { return leading_; }
+  void on_change(std::function<void(bool)> listener) override { listener_ = std::move(listener); }
+  void set(bool leading) {
+    if (leading) leading_ = true;
+    listener_(leading);
+    leading_ = leading;
+  }
+
+ private:
+  std::atomic<bool> leading_ = false;
+  std::function<void(bool)> listener_;
+};
+
+}  // namespace
+
+TEST_CASE("edits in a row lose no sample, send none twice, and keep the counts") {
+  const Pages pages;
+  const auto receiver = receive_all();
+  Pipeline pipeline(config_of(sink_of(*receiver, "out"), source_of(pages)), base::system_clock(),
+                    relay::make_curl_client);
+  pipeline.start();
+  for (int edit = 0; edit < 30; ++edit) {
+    if (edit % 3 != 0) {
+      const int before = pages.count;
+      wait_until([&] { return pages.count > before; });
+    }
+    const auto change = pipeline.apply(
+        config_of(sink_of(*receiver, "out"),
+                  source_of(pages, ", tags: {edit: '" + std::to_string(edit) + "'}")));
+    CHECK(change.sources.changed.size() == 1);
+  }
+  pipeline.stop(20'000);
+  const auto figures = pipeline.figures();
+  const auto& source = figures.sources[0];
+  const auto ticks = static_cast<std::uint64_t>(pages.count);
+  CHECK(source.scrapes == ticks);
+  CHECK(source.failures == 0);
+  CHECK(source.counts.read == 2 * ticks);
+  CHECK(source.counts.by_sink[0].written == ticks + 1);
+  CHECK(source.counts.by_sink[0].repeated == ticks - 1);
+  CHECK(figures.sinks[0].spool.points_delivered == ticks + 1);
+  receiver->stop();
+  CHECK(receiver->stats().points == ticks + 1);
+  CHECK(receiver->stats().duplicates == 0);
+}
+
+TEST_CASE("sinks come, change their address and go; each point reaches those that were there") {
+  const Pages pages;
+  const auto first = receive_all();
+  const auto second = receive_all();
+  const auto moved = receive_all();
+  Pipeline pipeline(config_of(sink_of(*first, "a"), source_of(pages)), base::system_clock(),
+                    relay::make_curl_client);
+  pipeline.start();
+  wait_until([&] { return pipeline.figures().sources[0].scrapes >= 3; });
+  (void)pipeline.apply(
+      config_of(sink_of(*first, "a") + ", " + sink_of(*second, "b"), source_of(pages)));
+  wait_until([&] { return pipeline.figures().sinks[1].spool.points_delivered >= 3; });
+  (void)pipeline.apply(
+      config_of(sink_of(*moved, "a") + ", " + sink_of(*second, "b"), source_of(pages)));
+  wait_until([&] { return moved->stats().points >= 3; });
+  (void)pipeline.apply(config_of(sink_of(*second, "b"), source_of(pages)));
+  wait_until([&] { return pipeline.figures().leaving.empty(); });
+  pipeline.stop(20'000);
+  const auto figures = pipeline.figures();
+  REQUIRE(figures.sinks.size() == 1);
+  const relay::SinkCounts& counts = figures.sources[0].counts.by_sink[0];
+  CHECK(counts.before > 0);
+  CHECK(figures.sources[0].counts.read == counts.before + counts.repeated + counts.written);
+  CHECK(figures.sinks[0].spool.points_delivered == counts.written);
+  for (const auto* receiver : {&first, &second, &moved}) {
+    (*receiver)->stop();
+    CHECK((*receiver)->stats().duplicates == 0);
+  }
+  CHECK(first->stats().points + moved->stats().points > 6);
+}
+
+TEST_CASE("a hanging scrape is cut short for an edit that takes its place") {
+  std::atomic<bool> release = false;
+  auto hanging = HttpServer::start({}, [&](const HttpRequestView&) {
+    while (!release) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    return HttpReply{};
+  });
+  REQUIRE(hanging.has_value());
+  const Pages pages;
+  const auto receiver = receive_all();
+  Pipeline pipeline(
+      config_of(sink_of(*receiver, "out"), "{name: s, url: 'http://" + (*hanging)->address() +
+                                               "/', collection: {interval: 10m, timeout: 10m}}"),
+      base::system_clock(), relay::make_curl_client);
+  pipeline.start();
+  wait_until([&] { return (*hanging)->figures().requests > 0; });
+  (void)pipeline.apply(config_of(sink_of(*receiver, "out"), source_of(pages)));
+  wait_until([&] { return receiver->stats().points > 0; });
+  CHECK(pipeline.figures().sources[0].failures == 0);
+  release = true;
+  pipeline.stop(0);
+}
+
+TEST_CASE("only who leads scrapes, at once when it becomes leader, and delivers after it too") {
+  const Pages pages;
+  const auto receiver = receive_all();
+  SwitchedLeadership leadership;
+  Pipeline pipeline(config_of(sink_of(*receiver, "out"), source_of(pages)), base::system_clock(),
+                    relay::make_curl_client, {.leadership = &leadership});
+  pipeline.start();
+  for (int term = 0; term < 20; ++term) {
+    const int before = pages.count;
+    CHECK(pipeline.figures().sources[0].scrapes == static_cast<std::uint64_t>(before));
+    leadership.set(true);
+    wait_until([&] { return pages.count > before + term % 3; });
+    leadership.set(false);
+    const int at_end = pages.count;
+    std::this_thread::sleep_for(std::chrono::milliseconds(term == 0 ? 100 : 0));
+    CHECK(pages.count == at_end);
+  }
+  wait_until([&] { return pipeline.figures().sinks[0].spool.points_waiting == 0; });
+  pipeline.stop(20'000);
+  receiver->stop();
+  CHECK(receiver->stats().duplicates == 0);
+  CHECK(receiver->stats().points == pipeline.figures().sources[0].counts.by_sink[0].written);
+}
+
+TEST_CASE("a certificate that is waited for is tried again soon, not at the next interval") {
+  const auto receiver = receive_all();
+  Pipeline pipeline(
+      config_of(sink_of(*receiver, "out"),
+                "{name: s, url: 'https://127.0.0.1:1/', collection: {interval: 1h}, httpConfig: "
+                "{tls_config: {cert_file: /no/such/cert.pem, key_file: /no/such/key.pem}}}"),
+      base::system_clock(), relay::make_curl_client);
+  pipeline.start();
+  wait_until([&] { return pipeline.figures().sources[0].failures >= 2; });
+  CHECK(pipeline.figures().sources[0].failures_by_code.contains("not_ready"));
+  pipeline.stop(0);
+}
+
+TEST_CASE("shards share the sources, and what is not ours is not scraped") {
+  const Pages pages;
+  std::string sources;
+  for (int i = 0; i < 30; ++i) {
+    sources += (i == 0 ? "" : ", ") + std::string("{name: s") + std::to_string(i) + ", url: '" +
+               pages.url() + "', collection: {interval: 20ms, timeout: 20s}}";
+  }
+  const auto config = config_of("{name: out, proxyAddress: '127.0.0.1:1'}", sources);
+  std::set<std::string> scraped;
+  for (std::uint32_t ordinal = 0; ordinal < 3; ++ordinal) {
+    Pipeline pipeline(config, base::system_clock(), relay::make_curl_client,
+                      {.shard = {.ordinal = ordinal, .count = 3}});
+    pipeline.start();
+    const auto is_done = [&] {
+      for (const auto& source : pipeline.figures().sources) {
+        if (source.jobs[0].is_ours && source.scrapes < 2) return false;
+      }
+      return true;
+    };
+    wait_until(is_done);
+    pipeline.stop(0);
+    for (const auto& source : pipeline.figures().sources) {
+      CHECK((source.scrapes > 0) == source.jobs[0].is_ours);
+      CHECK((source.jobs[0].shard == ordinal) == source.jobs[0].is_ours);
+      if (source.jobs[0].is_ours) CHECK(scraped.insert(source.name).second);
+    }
+  }
+  CHECK(scraped.size() == 30);
+}
