@@ -17,7 +17,6 @@ namespace {
 // Every known series keeps a prepared line for each sink.
 constexpr std::size_t kSinksMax = 30;
 
-constexpr std::size_t kFileBytesMax = std::size_t{4} << 20;
 constexpr std::int64_t kFlushIntervalMinMs = 5000;
 
 constexpr std::string_view kSourcesLeftAside[] = {

@@ -3,6 +3,7 @@
 // looking whether the files that it names are there, these are pure functions; any thread.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <optional>
 #include <string>
@@ -12,6 +13,9 @@
 #include "config/config.h"
 
 namespace fedwave::config {
+
+// A larger file is no configuration.
+inline constexpr std::size_t kFileBytesMax = std::size_t{4} << 20;
 
 enum class Severity { Error, Warning };
 

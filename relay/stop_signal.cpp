@@ -34,7 +34,7 @@ void handle_with(int number, void (*handler)(int), struct sigaction* before) {
 }  // namespace
 
 StopSignals::StopSignals() {
-  const sigset_t waited_for = signals_of({SIGINT, SIGTERM, SIGHUP});
+  const sigset_t waited_for = signals_of({SIGINT, SIGTERM, SIGHUP, kPoke});
   FEDWAVE_CHECK(pthread_sigmask(SIG_BLOCK, &waited_for, &mask_before_) == 0);
   // A blocked signal is delivered to sigtimedwait, not to a handler, until it is unblocked.
   handle_with(SIGINT, end_process, &interrupt_before_);
@@ -49,8 +49,12 @@ StopSignals::~StopSignals() {
   pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
 }
 
+void StopSignals::poke() {
+  ::kill(::getpid(), kPoke);
+}
+
 std::optional<int> StopSignals::wait_for(std::int64_t timeout_ms) {
-  const sigset_t waited_for = signals_of({SIGINT, SIGTERM, SIGHUP});
+  const sigset_t waited_for = signals_of({SIGINT, SIGTERM, SIGHUP, kPoke});
   const base::Clock& clock = base::system_clock();
   const std::int64_t deadline_ms = clock.steady_ms() + timeout_ms;
   for (;;) {
@@ -59,7 +63,7 @@ std::optional<int> StopSignals::wait_for(std::int64_t timeout_ms) {
     const int number = sigtimedwait(&waited_for, nullptr, &timeout);
     if (number < 0 && errno == EINTR) continue;
     if (number < 0) return std::nullopt;
-    if (number != SIGHUP) {
+    if (number == SIGINT || number == SIGTERM) {
       const sigset_t end = signals_of({SIGINT, SIGTERM});
       pthread_sigmask(SIG_UNBLOCK, &end, nullptr);
     }

@@ -2,9 +2,9 @@
 // to stop or to reload. Make the object in main's thread before any other thread is started, so
 // that all of them inherit the blocked signals; there is one at a time, and it stays in its thread.
 //
-// SIGINT, SIGTERM and SIGHUP are blocked and handed out by wait_for; SIGPIPE is ignored. Once
-// SIGINT or SIGTERM has been handed out, the next one ends the process at once (exit code 130 or
-// 143): whoever presses Ctrl-C twice does not want to wait for an orderly end.
+// SIGINT, SIGTERM, SIGHUP and SIGUSR1 are blocked and handed out by wait_for; SIGPIPE is ignored.
+// Once SIGINT or SIGTERM has been handed out, the next one ends the process at once (exit code 130
+// or 143): whoever presses Ctrl-C twice does not want to wait for an orderly end.
 #pragma once
 
 #include <csignal>
@@ -20,7 +20,11 @@ class StopSignals {
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
 
-  // SIGINT, SIGTERM or SIGHUP; nothing when the time is over.
+  // Makes wait_for return kPoke: for another thread that has something for this one to look at.
+  static constexpr int kPoke = SIGUSR1;
+  static void poke();
+
+  // SIGINT, SIGTERM, SIGHUP or kPoke; nothing when the time is over.
   std::optional<int> wait_for(std::int64_t timeout_ms);
 
  private:

@@ -1,3 +1,4 @@
+#include "relay/base/duration.h"
 #include "relay/base/file.h"
 #include "relay/command_line/arguments.h"
 #include "relay/command_line/each_command.h"
@@ -8,6 +9,46 @@
 namespace fedwave::relay {
 namespace {
 
+void add_config_reload(CLI::App& app, std::int64_t& target_ms) {
+  const auto parse = [&target_ms](const std::string& text) {
+    const auto duration_ms = base::parse_duration_ms(text);
+    if (text == "off") {
+      target_ms = 0;
+    } else if (duration_ms && *duration_ms > 0) {
+      target_ms = *duration_ms;
+    } else {
+      throw CLI::ValidationError("--config-reload",
+                                 "\"" + text + "\" is neither a duration such as 30s nor off");
+    }
+  };
+  app.add_option_function<std::string>(
+         "--config-reload", parse,
+         "How often the configuration is compared with its file at least, which is watched as "
+         "well; off: only on SIGHUP and POST /-/reload")
+      ->type_name("DURATION|off")
+      ->default_str("30s");
+}
+
+void add_replicas(CLI::App& app, ReplicaOptions& options) {
+  ElectionOptions& election = options.election;
+  add_value(
+      app, "--lease", "NAME", election.lease,
+      "Scrape only while holding this Lease of Kubernetes: of several replicas one is at work");
+  add_value(app, "--lease-namespace", "NAME", election.lease_namespace,
+            "Where the Lease is (default: POD_NAMESPACE, else the service account's)");
+  add_duration(
+      app, "--lease-duration", election.lease_duration_ms,
+      "After so long without a word of its holder others may take the Lease (default: 15s)");
+  add_duration(app, "--lease-renew-deadline", election.renew_deadline_ms,
+               "The holder stops when it could not renew the Lease for so long (default: 10s)");
+  add_duration(app, "--lease-retry", election.retry_ms,
+               "Between two attempts to renew or to get the Lease (default: 2s)");
+  add_value(app, "--shards", "N", options.shards,
+            "Share the work with N - 1 other relays that have the same configuration");
+  add_value(app, "--shard", "I", options.shard,
+            "Which of them this one is, from 0 on (default: the number at the end of POD_NAME)");
+}
+
 void run_options(CLI::App& app, RunOptions& options) {
   add_config(app, options.config_file, "The configuration, as the collector has it");
   add_value(app, "--listen", "ADDR", options.listen,
@@ -15,6 +56,8 @@ void run_options(CLI::App& app, RunOptions& options) {
             "is nowhere");
   add_file(app, "--port-file", options.port_file,
            "Write the status page's port here once listening");
+  add_config_reload(app, options.config_reload_ms);
+  add_replicas(app, options.replicas);
 }
 
 // The token is in a file so that the process list does not show it.
@@ -73,7 +116,9 @@ void add_run(Commands& commands) {
        .summary = "Run the relay until SIGTERM or SIGINT",
        .examples = {{"fedwave run --config collector.yaml"},
                     {"fedwave run --config collector.yaml --listen 127.0.0.1:9464"},
-                    {"fedwave run --config collector.yaml --log-level debug --log-format json"}},
+                    {"fedwave run --config collector.yaml --log-level debug --log-format json"},
+                    {"fedwave run --config collector.yaml --lease fedwave", "one of two replicas"},
+                    {"fedwave run --config collector.yaml --shards 3", "a pod of a StatefulSet"}},
        .exit_codes = {kOkCode, kUsageCode},
        .log_level = base::LogLevel::Info},
       run_options, run_command);

@@ -186,6 +186,11 @@ void compare_sources(const config::Source& before, const config::Source& after,
     return source.addresses == config::Addresses::Each ? "each" : "one";
   };
   changes.compare("addresses", addresses(before), addresses(after));
+  changes.compare("splitMatches", yes_or_no(before.split_matches), yes_or_no(after.split_matches));
+  const auto shard_by = [](const config::Source& source) {
+    return source.shard_by == config::ShardBy::Series ? "series" : "job";
+  };
+  changes.compare("shardBy", shard_by(before), shard_by(after));
   changes.compare("proxy", before.http.proxy_url, after.http.proxy_url);
   changes.expect_same(has_same_credentials(before.http, after.http),
                       "other credentials or headers");

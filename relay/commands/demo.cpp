@@ -101,11 +101,13 @@ int demo_command(const DemoOptions& options) {
             << "/federate (the whole page, whatever match[] says) and /metrics; the receiver at "
             << (*receiver)->address() << '\n';
 
-  const config::Config config =
-      demo_config(options, pages.server().address(), (*receiver)->address());
+  const auto config = std::make_shared<const config::Config>(
+      demo_config(options, pages.server().address(), (*receiver)->address()));
   Pipeline pipeline(config, clock, make_curl_client);
-  PipelineView view(config, "", pipeline, clock);
-  const auto status = start_status(options, config.status, view);
+  Reloader reloader(
+      {}, [](const auto&) { return ConfigChange{}; }, clock);  // its file is the program
+  PipelineView view(pipeline, reloader, nullptr, clock);
+  const auto status = start_status(options, config->status, view);
   if (!status) {
     std::cerr << "fedwave: " << status.error().message << '\n';
     return kExitUsage;

@@ -54,10 +54,6 @@ std::string without(std::string text, const std::string& name) {
   return text;
 }
 
-bool is_of_source(Verdict verdict) {
-  return verdict >= Verdict::SourceNotInAllowList && verdict <= Verdict::SourceTagDenyList;
-}
-
 }  // namespace
 
 void Fates::add(Explanation explanation) {

@@ -14,8 +14,8 @@ std::vector<std::unique_ptr<Target>> make_targets(const config::Config& config,
   std::vector<std::unique_ptr<Target>> targets;
   targets.reserve(addresses.size());
   for (const std::string& address : addresses) {
-    targets.push_back(std::make_unique<Target>(config, source, address, make_curl_client(),
-                                               base::system_clock()));
+    targets.push_back(std::make_unique<Target>(config, source, TargetPlace{.address = address},
+                                               make_curl_client(), base::system_clock()));
   }
   return targets;
 }

@@ -2,21 +2,24 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
-#include <functional>
+#include <memory>
 #include <mutex>
-#include <optional>
 #include <thread>
+#include <utility>
 
 #include "config/load.h"
 #include "relay/base/log.h"
 #include "relay/commands/exit_code.h"
+#include "relay/commands/figures_log.h"
 #include "relay/commands/pipeline_view.h"
 #include "relay/commands/port_file.h"
-#include "relay/count_text.h"
 #include "relay/curl_client.h"
+#include "relay/file_watch.h"
+#include "relay/reloader.h"
 #include "relay/spool_directories.h"
 #include "relay/status/status_server.h"
 #include "relay/stop_signal.h"
@@ -27,61 +30,7 @@ namespace {
 
 constexpr std::int64_t kPatienceMs = 2'000;  // beyond the grace time
 constexpr std::int64_t kForeverMs = std::int64_t{1} << 40;
-
-void log_source(const SourceFigures& source, const std::vector<SinkFigures>& sinks) {
-  using base::LogLevel;
-  base::log(LogLevel::Info, "source figures",
-            {{"source", source.name},
-             {"scrapes", source.scrapes},
-             {"failures", source.failures},
-             {"missed", source.missed},
-             {"lines", source.counts.lines},
-             {"malformed", source.counts.malformed_total()},
-             {"malformed_by", malformed_text(source.counts)},
-             {"read", source.counts.read},
-             {"repaired", repaired_text(source.counts)}});
-  for (std::size_t i = 0; i < sinks.size(); ++i) {
-    const SinkCounts& counts = source.counts.by_sink[i];
-    base::log(LogLevel::Info, "what became of the samples",
-              {{"source", source.name},
-               {"sink", sinks[i].name},
-               {"read", source.counts.read},
-               {"filtered", counts.filtered()},
-               {"filtered_by", filtered_text(counts)},
-               {"repeated", counts.repeated},
-               {"rejected", counts.rejected()},
-               {"rejected_by", rejected_text(counts)},
-               {"converted", counts.converted},
-               {"written", counts.written},
-               {"distributions", counts.distributions}});
-  }
-}
-
-void log_sink(const SinkFigures& sink) {
-  const sinks::SpoolFigures& spool = sink.spool;
-  const bool has_losses = spool.points_expired() + spool.points_quarantined > 0;
-  base::log(has_losses ? base::LogLevel::Warn : base::LogLevel::Info, "sink figures",
-            {{"sink", sink.name},
-             {"recovered", spool.points_recovered},
-             {"spooled", spool.points_spooled},
-             {"delivered", spool.points_delivered},
-             {"quarantined", spool.points_quarantined},
-             {"quarantined_by", causes_text(sink.sender.quarantined_by_cause)},
-             {"expired", spool.points_expired()},
-             {"expired_by", expired_text(spool)},
-             {"waiting", spool.points_waiting},
-             {"oldest_waiting",
-              spool.oldest_waiting_ms == 0 ? "" : base::utc_text(spool.oldest_waiting_ms)},
-             {"requests", sink.sender.requests},
-             {"retries", sink.sender.retries},
-             {"retries_by", causes_text(sink.sender.retries_by_cause)}});
-}
-
-std::optional<config::Config> load_and_log(const std::string& file) {
-  config::LoadResult loaded = config::load_file(file, config::process_environment());
-  log_problems(file, loaded.problems);
-  return std::move(loaded.config);
-}
+constexpr std::int64_t kLastScrapeMs = 500;  // while another replica waits for the lease
 
 // Beside everything else: a folder may be large, and its disk slow.
 void look_over_directories(const config::Config& config) {
@@ -128,57 +77,141 @@ class LastResort {
   std::jthread watch_;
 };
 
-// Where the status server listens: the command line's word beats the file's.
-config::Status status_settings(const config::Config& config, const RunOptions& options) {
-  config::Status settings = config.status;
-  if (options.listen.empty()) return settings;
-  settings.listen = options.listen == "off" ? "" : options.listen;
-  settings.is_listen_written = true;
-  return settings;
+// The status server, where the configuration and the command line have it; an edit may move it.
+// Main's thread.
+class StatusPage {
+ public:
+  StatusPage(const RunOptions& options, RelayView& view) : options_(options), view_(view) {}
+
+  base::Expected<void> start(const config::Status& settings) {
+    settings_ = with_options(settings);
+    server_.reset();  // the new one may listen where the old one did
+    auto server = listen(settings_);
+    if (!server) return server.error();
+    server_ = *std::move(server);
+    return {};
+  }
+
+  // An edit that cannot be followed leaves the page where it was.
+  void follow(const config::Status& settings) {
+    const config::Status before = settings_;
+    if (with_options(settings) == before) return;
+    const auto moved = start(settings);
+    if (moved) return;
+    base::log(base::LogLevel::Error, "cannot serve the status page there; it stays where it was",
+              {{"error", moved.error().message}});
+    settings_ = before;
+    auto server = listen(before);
+    if (server) server_ = *std::move(server);
+  }
+
+  void stop() {
+    if (server_) server_->stop();
+  }
+
+ private:
+  // The command line's word beats the file's.
+  [[nodiscard]] config::Status with_options(config::Status settings) const {
+    if (options_.listen.empty()) return settings;
+    settings.listen = options_.listen == "off" ? "" : options_.listen;
+    settings.is_listen_written = true;
+    return settings;
+  }
+
+  // Null where none is wanted, or where the default address is taken: the points come first. An
+  // address that somebody wrote is an error to see to.
+  base::Expected<std::unique_ptr<StatusServer>> listen(const config::Status& settings) {
+    if (settings.listen.empty()) return std::unique_ptr<StatusServer>();
+    auto server = StatusServer::start(settings, view_, base::system_clock());
+    const bool may_do_without =
+        !settings.is_listen_written && !server && server.error().code == base::ErrorCode::Io;
+    if (may_do_without) {
+      base::log(base::LogLevel::Warn,
+                "running without the status page; write status: {listen: ADDRESS} for another "
+                "place",
+                {{"error", server.error().message}});
+      return std::unique_ptr<StatusServer>();
+    }
+    if (!server) return server.error();
+    const auto written = write_port_file(options_.port_file, (*server)->port());
+    if (!written) return written.error();
+    const char* const scheme = settings.cert_file.empty() ? "http://" : "https://";
+    base::log(base::LogLevel::Info, "the status page is served",
+              {{"address", scheme + (*server)->address()}});
+    return server;
+  }
+
+  const RunOptions& options_;
+  RelayView& view_;
+  config::Status settings_;
+  std::unique_ptr<StatusServer> server_;
+};
+
+// Null where nobody is to look.
+std::unique_ptr<FileWatch> watch_config(const RunOptions& options, Reloader& reloader) {
+  if (options.config_reload_ms == 0 || options.config_file == "-") return nullptr;
+  auto watch = std::make_unique<FileWatch>(
+      options.config_file, std::chrono::milliseconds(options.config_reload_ms),
+      [&reloader] { (void)reloader.reload(Reloader::Why::Noticed); });
+  // It may have changed between the first reading and now.
+  (void)reloader.reload(Reloader::Why::Noticed);
+  return watch;
 }
 
-// Null where none is wanted, or where the default address is taken: the points come first. An
-// address that somebody wrote is an error to see to.
-base::Expected<std::unique_ptr<StatusServer>> start_status(const config::Status& settings,
-                                                           const RunOptions& options,
-                                                           RelayView& view) {
-  if (settings.listen.empty()) return std::unique_ptr<StatusServer>();
-  auto server = StatusServer::start(settings, view, base::system_clock());
-  const bool may_do_without =
-      !settings.is_listen_written && !server && server.error().code == base::ErrorCode::Io;
-  if (may_do_without) {
-    base::log(base::LogLevel::Warn,
-              "running without the status page; write status: {listen: ADDRESS} for another place",
-              {{"error", server.error().message}});
-    return std::unique_ptr<StatusServer>();
+// Until the signal to stop.
+void serve(StopSignals& signals, Reloader& reloader, StatusPage& page, const Pipeline& pipeline) {
+  for (;;) {
+    const auto signal = signals.wait_for(kForeverMs);
+    if (!signal) continue;
+    if (*signal == SIGHUP) {
+      (void)reloader.reload(Reloader::Why::Asked);  // tells the log
+    } else if (*signal == StopSignals::kPoke) {
+      page.follow(pipeline.config()->status);
+    } else {
+      return;
+    }
   }
-  if (!server) return server.error();
-  const auto written = write_port_file(options.port_file, (*server)->port());
-  if (!written) return written.error();
-  base::log(
-      base::LogLevel::Info, "the status page is served",
-      {{"address", (settings.cert_file.empty() ? "http://" : "https://") + (*server)->address()}});
-  return server;
+}
+
+// Where a replica waits for its turn, the scrape in hand is cut short: what it has read is
+// delivered, and the other one reads the rest.
+void stop_in_order(Pipeline& pipeline, Replicas& replicas, std::int64_t grace_ms) {
+  const std::int64_t begun_ms = base::system_clock().steady_ms();
+  pipeline.stop_scraping(replicas.has_election() ? std::min(kLastScrapeMs, grace_ms)
+                                                 : grace_ms / 2);
+  replicas.release();
+  const std::int64_t spent_ms = base::system_clock().steady_ms() - begun_ms;
+  pipeline.stop(std::max<std::int64_t>(grace_ms - spent_ms, 0));
+}
+
+int refuse_to_start(const char* what, const base::Error& error) {
+  base::log(base::LogLevel::Error, what, {{"error", error.message}});
+  return kExitUsage;
 }
 
 }  // namespace
 
-void log_figures(const PipelineFigures& figures) {
-  for (const SourceFigures& source : figures.sources) log_source(source, figures.sinks);
-  for (const SinkFigures& sink : figures.sinks) log_sink(sink);
-}
-
 int run_command(const RunOptions& options) {
-  const auto config = load_and_log(options.config_file);
-  if (!config) return kExitUsage;
+  const base::Clock& clock = base::system_clock();
+  ConfigReading reading = read_config(options.config_file);
+  log_problems(options.config_file, reading.result.problems);
+  if (!reading.result.config) return kExitUsage;
+  const auto config = std::make_shared<const config::Config>(*reading.result.config);
+  const auto replicas = Replicas::from(options.replicas, config::process_environment(), clock);
+  if (!replicas) return refuse_to_start("cannot work as a replica", replicas.error());
+
   StopSignals signals;
-  Pipeline pipeline(*config, base::system_clock(), make_curl_client);
-  PipelineView view(*config, options.config_file, pipeline, base::system_clock());
-  const auto status = start_status(status_settings(*config, options), options, view);
-  if (!status) {
-    base::log(base::LogLevel::Error, "cannot serve the status page; nothing was scraped",
-              {{"error", status.error().message}});
-    return kExitUsage;
+  Pipeline pipeline(config, clock, make_curl_client, (*replicas)->place());
+  const auto apply = [&](std::shared_ptr<const config::Config> next) {
+    ConfigChange change = pipeline.apply(std::move(next));
+    StopSignals::poke();  // the status page may have to move
+    return change;
+  };
+  Reloader reloader(std::move(reading), apply, clock);
+  PipelineView view(pipeline, reloader, replicas->get(), clock);
+  StatusPage page(options, view);
+  if (const auto started = page.start(config->status); !started) {
+    return refuse_to_start("cannot serve the status page; nothing was scraped", started.error());
   }
   base::log(base::LogLevel::Info, "fedwave is running",
             {{"version", kVersion},
@@ -186,20 +219,21 @@ int run_command(const RunOptions& options) {
              {"sources", config->sources.size()},
              {"sinks", config->sinks.size()}});
   pipeline.start();
-  std::thread look_over(look_over_directories, std::cref(*config));
-  for (;;) {
-    const auto signal = signals.wait_for(kForeverMs);
-    if (!signal) continue;
-    if (*signal != SIGHUP) break;
-    (void)view.reload();  // tells the log
-  }
+  (*replicas)->start();
+  auto watch = watch_config(options, reloader);
+  std::thread look_over([config] { look_over_directories(*config); });
+  serve(signals, reloader, page, pipeline);
+
   view.note_stopping();
+  watch.reset();
+  reloader.close();
+  const std::int64_t grace_ms = pipeline.config()->shutdown_grace_ms;
   base::log(base::LogLevel::Info, "stopping: finishing what is in hand",
-            {{"at_most_ms", config->shutdown_grace_ms}});
-  const LastResort last_resort(pipeline, config->shutdown_grace_ms + kPatienceMs);
-  pipeline.stop(config->shutdown_grace_ms);
+            {{"at_most_ms", grace_ms}});
+  const LastResort last_resort(pipeline, grace_ms + kPatienceMs);
+  stop_in_order(pipeline, **replicas, grace_ms);
   look_over.join();
-  if (*status) (*status)->stop();
+  page.stop();
   base::log_held_back();
   log_figures(pipeline.figures());
   return kExitOk;

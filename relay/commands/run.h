@@ -1,9 +1,10 @@
 // `fedwave run`: the relay in the foreground, until a signal. Runs on main's thread.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
-#include "relay/pipeline.h"
+#include "relay/commands/replicas.h"
 
 namespace fedwave::relay {
 
@@ -11,11 +12,11 @@ struct RunOptions {
   std::string config_file;
   std::string listen;     // instead of status.listen; "off": nowhere; empty: as configured
   std::string port_file;  // gets the status server's port, once listening
+  // How often the configuration is compared with its file at least; 0: only when asked to.
+  std::int64_t config_reload_ms = 30'000;
+  ReplicaOptions replicas;
 };
 
 int run_command(const RunOptions& options);
-
-// The accounting of a run, an event a source and a sink: what was read and what became of it.
-void log_figures(const PipelineFigures& figures);
 
 }  // namespace fedwave::relay

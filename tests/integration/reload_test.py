@@ -1,0 +1,270 @@
+"""A configuration that is edited while the relay works with it."""
+import collections
+import json
+import os
+import signal
+import subprocess
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+from support import fedwave, web
+from support.config_map import ConfigMap
+from support.metrics_page import MetricsPage
+from support.points import parse
+from support.processes import free_port, http_get
+from support.relay_case import OK, RelayCase, Ticks, config, source_of
+
+EDITS = 50
+BROKEN_EVERY = 5
+LOAD = "".join(f'load{{i="{i}",text="{"x" * 40}"}} {i}\n' for i in range(2000))
+# The same sample in every scrape: sent once, whatever the configuration is meanwhile.
+REPEATED_MS = (int(time.time()) - 7200) * 1000
+REPEATED = f'repeated{{i="1"}} 5 {REPEATED_MS}\n'
+
+
+class ReloadCase(RelayCase):
+    """A relay whose configuration lies in a ConfigMap's folder."""
+
+    def setUp(self):
+        super().setUp()
+        self.lines = []
+        self.sink = self.web_server({"/report": web.take(self.lines)})
+
+    def serve(self, text, *options, env=None):
+        self.map = ConfigMap(os.path.join(self.folder, "map"), {"config.yaml": text})
+        port_file = os.path.join(self.folder, "status.port")
+        relay = fedwave.relay(self.map.path("config.yaml"), self.folder, "--listen", "127.0.0.1:0",
+                              "--port-file", port_file, *options, env=env,
+                              stdout=subprocess.DEVNULL)
+        self.addCleanup(relay.stop)
+        self.port = int(self.wait_for(
+            relay, lambda: os.path.exists(port_file) and self.read("status.port"), "the status page"))
+        return relay
+
+    def edit(self, text):
+        self.map.write({"config.yaml": text})
+
+    def url(self, path):
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def metrics(self):
+        return MetricsPage(http_get(self.url("/metrics"))[1].decode())
+
+    def reloads(self, result):
+        return int(self.metrics().total("fedwave_config_reloads_total", result=result))
+
+    def is_current(self):
+        return self.metrics().total("fedwave_config_last_reload_successful") == 1
+
+    def post_reload(self):
+        """(status, text) of POST /-/reload."""
+        request = urllib.request.Request(self.url("/-/reload"), method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    def proxy(self, server=None, more=""):
+        return f"{{proxyAddress: '{(server or self.sink).url('/report')}', name: out{more}}}"
+
+
+class UnderLoadTest(ReloadCase):
+    """Fifty edits by symlink swap, every fifth of them broken."""
+
+    def setUp(self):
+        super().setUp()
+        self.ticks = self.server.answers["/metrics"] = Ticks(LOAD + REPEATED)
+        self.other = self.web_server()
+        self.other_ticks = self.other.answers["/metrics"] = Ticks(LOAD + REPEATED)
+
+    def text(self, number):
+        """Of every edit another one; the first source and the sink are always the same."""
+        changing = (f", name: changing, tags: {{part: changing}}, filters: {{metricDenyList: ['no.such.{number}.*']}}"
+                    if number % 2 else ", name: changing, tags: {part: changing}")
+        sources = [source_of(self.server, interval="1s", more=", name: steady, tags: {part: steady}"),
+                   source_of(self.other, interval="1s", more=changing)]
+        if number % 3 == 0:
+            sources.append(source_of(self.other, path="/third", interval="1s",
+                                     more=", name: third, tags: {part: third}"))
+        return config([self.proxy()], sources, f"# edit {number}")
+
+    def broken(self, number):
+        good = self.text(number)
+        return [good.replace("sinks:", "sinks: ["), "", good.replace("prometheus_sources", "nothing"),
+                good.replace("interval: 1s", "interval: soon"),
+                good.replace("tags: {part", "tgas: {part")][number // BROKEN_EVERY % 5]
+
+    def make_it_look(self, relay, number):
+        """Most edits are pointed out, so that the test need not wait for the watch's second."""
+        if number % 10 == 3 or number % 10 == 5:
+            return
+        if number % 2:
+            relay.send_signal(signal.SIGHUP)
+        else:
+            self.post_reload()
+
+    def test_fifty_edits_lose_nothing_double_nothing_and_keep_the_connections(self):
+        self.other.answers["/third"] = web.page("third 1\n")
+        relay = self.serve(self.text(0))
+        pid = relay.pid
+        self.wait_for_ticks(relay, 2)
+        good = bad = 0
+        for number in range(1, EDITS + 1):
+            is_broken = number % BROKEN_EVERY == 0
+            self.edit(self.broken(number) if is_broken else self.text(number))
+            self.make_it_look(relay, number)
+            good, bad = good + (not is_broken), bad + is_broken
+            self.wait_for(relay, lambda: (self.reloads("applied"), self.reloads("refused")) >=
+                          (good, bad) and self.is_current() != is_broken, f"edit {number}")
+            self.assertEqual((self.reloads("applied"), self.reloads("refused")), (good, bad))
+        self.wait_for_ticks(relay, 2)
+        page = self.metrics()
+        self.assertEqual(page.sums_that_differ(), [])
+        self.assertEqual(relay.pid, pid)
+        self.assertTrue(relay.running())
+        self.stop_well(relay)
+        self.assert_complete_once("steady", self.ticks)
+        self.assert_complete_once("changing", self.other_ticks)
+        steady = {request.connection for request in self.server.requests("/metrics")}
+        self.assertEqual(len(steady), 1, "the unchanged source kept its connection")
+        sink = {request.connection for request in self.sink.requests("/report")}
+        self.assertEqual(len(sink), 1, "the unchanged sink kept its connection")
+        changing = {request.connection for request in self.other.requests("/metrics")}
+        self.assertEqual(len(changing), 1, "the edited source kept its connection too")
+        print(f"{good} edits applied, {bad} refused; {self.ticks.count} and "
+              f"{self.other_ticks.count} scrapes, {len(self.lines)} points", flush=True)
+
+    def assert_complete_once(self, part, ticks):
+        lines = [line for line in self.lines if f'"part"="{part}"' in line]
+        counts = collections.Counter(lines)
+        seen = sorted(int(point.value) for point in map(parse, counts) if point.name == "ticks.value")
+        self.assertEqual(seen, list(range(1, ticks.count + 1)), f"{part}: every scrape's own sample")
+        for name in ("ticks.value", "repeated.value"):
+            doubled = {line: count for line, count in counts.items()
+                       if count > 1 and line.startswith(f'"{name}"')}
+            self.assertEqual(doubled, {}, part)
+        load = collections.Counter(parse(line).tags["i"] for line in lines
+                                   if line.startswith('"load.value"'))
+        self.assertEqual(set(load.values()), {ticks.count}, f"{part}: the load")
+
+
+class EditTest(ReloadCase):
+    """One edit at a time, and what it does."""
+
+    def base(self, more="", sinks=None):
+        return config(sinks or [self.proxy()], [source_of(self.server, more=more)])
+
+    def test_a_bad_edit_says_where_and_the_one_from_before_goes_on(self):
+        relay = self.serve(self.base(), "--log-format", "json")
+        self.wait_for_ticks(relay, 1)
+        self.edit(self.base(more=", filters: {metricAllowList: ['[']}"))
+        status, text = self.post_reload()
+        self.assertEqual(status, 400, text)
+        self.assertRegex(text, r"config\.yaml:5:\d+: error: ")
+        self.assertFalse(self.is_current())
+        self.assertEqual(http_get(self.url("/-/ready"))[0], 200)
+        self.wait_for_ticks(relay, 2)
+        self.assertRegex(relay.output(), r"config\.yaml:5:\d+: error: ")
+        state = json.loads(http_get(self.url("/api/v1/status"))[1])
+        self.assertIn("config.yaml:5:", json.dumps(state))
+        self.edit(self.base())
+        self.assertEqual(self.post_reload()[0], 200)
+        self.assertTrue(self.is_current())
+        self.assertEqual(self.reloads("applied"), 0)
+        self.stop_well(relay)
+
+    def test_the_directory_is_watched_without_being_asked(self):
+        relay = self.serve(self.base(), "--config-reload", "1h")
+        self.wait_for_ticks(relay, 1)
+        self.edit(self.base(more=", tags: {edited: 'yes'}"))
+        self.wait_for(relay, lambda: self.reloads("applied") == 1)
+        self.wait_for(relay, lambda: any('"edited"="yes"' in line for line in self.lines))
+        self.stop_well(relay)
+        self.assert_all_ticks(self.lines)
+
+    def test_without_a_watch_only_who_asks_is_answered(self):
+        relay = self.serve(self.base(), "--config-reload", "off")
+        self.wait_for_ticks(relay, 1)
+        self.edit(self.base(more=", tags: {edited: 'yes'}"))
+        self.wait_for_ticks(relay, 3)
+        self.assertEqual(self.reloads("applied"), 0)
+        relay.send_signal(signal.SIGHUP)
+        self.wait_for(relay, lambda: self.reloads("applied") == 1)
+        status, text = self.post_reload()
+        self.assertEqual((status, "not changed" in text), (200, True), text)
+        self.stop_well(relay)
+
+    def test_a_file_that_goes_away_changes_nothing(self):
+        relay = self.serve(self.base())
+        self.wait_for_ticks(relay, 1)
+        os.unlink(self.map.path("config.yaml"))
+        status, text = self.post_reload()
+        self.assertEqual(status, 400, text)
+        self.assertIn("config.yaml", text)
+        self.wait_for_ticks(relay, 2)
+        self.stop_well(relay)
+        self.assert_all_ticks(self.lines)
+
+    def test_a_sink_moves_and_takes_what_waits_along(self):
+        self.sink.answers["/report"] = web.status(503)
+        relay = self.serve(self.base())
+        self.wait_for_ticks(relay, 3)
+        other = self.web_server({"/report": web.take(self.lines)})
+        self.edit(self.base(sinks=[self.proxy(other)]))
+        self.assertEqual(self.post_reload()[0], 200)
+        self.wait_for(relay, lambda: self.ticks.seen_in(self.lines)[:1] == [1] or
+                      1 in self.ticks.seen_in(self.lines), "the first point")
+        self.wait_for_ticks(relay, 1)
+        self.stop_well(relay)
+        self.assert_all_ticks(self.lines)
+
+    def test_a_sink_that_is_taken_out_delivers_what_waits_before_it_goes(self):
+        late = []
+        old = self.web_server({"/report": web.status(503)})
+        relay = self.serve(self.base(sinks=[
+            self.proxy(), f"{{proxyAddress: '{old.url('/report')}', name: old}}"]))
+        self.wait_for_ticks(relay, 3)
+        waiting_for = self.ticks.count - 1
+        self.edit(self.base())
+        self.assertEqual(self.post_reload()[0], 200)
+        old.answers["/report"] = web.take(late)
+        self.wait_for(relay, lambda: "has delivered all that waited" in relay.output())
+        self.assertEqual(set(self.ticks.seen_in(late)) >= set(range(1, waiting_for + 1)), True)
+        self.assertEqual(self.metrics().sums_that_differ(), [])
+        self.stop_well(relay)
+        self.assert_all_ticks(self.lines)
+
+    def test_a_new_sink_begins_with_what_comes_and_the_sums_agree(self):
+        relay = self.serve(self.base())
+        self.wait_for_ticks(relay, 3)
+        second = []
+        other = self.web_server({"/report": web.take(second)})
+        self.edit(self.base(sinks=[self.proxy(), f"{{proxyAddress: '{other.url('/report')}', name: second}}"]))
+        self.assertEqual(self.post_reload()[0], 200)
+        self.wait_for(relay, lambda: self.ticks.seen_in(second))
+        self.assertEqual(self.metrics().sums_that_differ(), [])
+        self.stop_well(relay)
+        self.assert_all_ticks(self.lines)
+        self.assertNotIn(1, self.ticks.seen_in(second))
+
+    def test_the_status_page_moves_with_its_address(self):
+        relay = self.serve(self.base())
+        port = free_port()
+        relay.stop()
+        text = self.base() + f"status: {{listen: '127.0.0.1:{free_port()}'}}\n"
+        relay = self.relay(text)
+        first = text.rsplit(":", 1)[1].split("'")[0]
+        self.wait_for(relay, lambda: http_get(f"http://127.0.0.1:{first}/-/ready")[0] == 200)
+        self.write("relay.yaml", self.base() + f"status: {{listen: '127.0.0.1:{port}'}}\n")
+        relay.send_signal(signal.SIGHUP)
+        self.wait_for(relay, lambda: http_get(f"http://127.0.0.1:{port}/-/ready")[0] == 200)
+        self.assertEqual(http_get(f"http://127.0.0.1:{first}/-/ready")[0], 0)
+        self.stop_well(relay)
+
+
+if __name__ == "__main__":
+    unittest.main()
