@@ -91,7 +91,7 @@ void write_credentials(YamlText& yaml, const Target& target) {
 
 bool is_default(const Tls& tls) {
   return tls.ca_file.empty() && tls.cert_file.empty() && tls.key_file.empty() &&
-         tls.server_name.empty() && !tls.insecure_skip_verify;
+         tls.server_name.empty() && !tls.insecure_skip_verify && tls.server_identities.empty();
 }
 
 void write_tls(YamlText& yaml, const Tls& tls) {
@@ -101,6 +101,7 @@ void write_tls(YamlText& yaml, const Tls& tls) {
   yaml.text_if_any("key_file", tls.key_file);
   yaml.text_if_any("server_name", tls.server_name);
   yaml.boolean("insecure_skip_verify", tls.insecure_skip_verify);
+  yaml.texts("serverIdentities", tls.server_identities);
   yaml.end();
 }
 
@@ -142,6 +143,8 @@ void write_source(YamlText& yaml, const Source& source) {
   yaml.boolean("honorTimestamps", source.honor_timestamps);
   yaml.text("repeats", source.repeats == Repeats::Send ? "send" : "suppress");
   yaml.text("addresses", source.addresses == Addresses::One ? "one" : "each");
+  yaml.boolean("splitMatches", source.split_matches);
+  yaml.text("shardBy", source.shard_by == ShardBy::Series ? "series" : "job");
   yaml.begin_map("limits");
   yaml.bytes("bodySize", source.limits.body_bytes);
   yaml.bytes("lineLength", source.limits.line_bytes);

@@ -100,7 +100,8 @@ std::string_view home_of(std::string_view key) {
       {"apiToken", "cloudServices"},
       {"clientId", "cloudServices"},
       {"ca_file", "tls_config"},
-      {"insecure_skip_verify", "tls_config"}};
+      {"insecure_skip_verify", "tls_config"},
+      {"serverIdentities", "tls_config"}};
   for (const auto& [name, home] : kHomes) {
     if (name == key) return home;
   }

@@ -92,6 +92,40 @@ void read_headers(const Node* node, std::map<std::string, Secret>& headers, Read
   }
 }
 
+// "spiffe://trust-domain/path"; a '*' may stand in both.
+bool is_server_identity(std::string_view text) {
+  constexpr std::string_view kScheme = "spiffe://";
+  if (!text.starts_with(kScheme)) return false;
+  text.remove_prefix(kScheme.size());
+  const bool is_plain = std::all_of(text.begin(), text.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._*/").find(c) != std::string_view::npos;
+  });
+  const bool has_path = text.find('/') != std::string_view::npos;
+  // No part between the slashes is empty.
+  return is_plain && has_path && text.front() != '/' && text.back() != '/' &&
+         text.find("//") == std::string_view::npos;
+}
+
+// One text, or a list of them.
+void read_server_identities(Fields& fields, std::vector<std::string>& identities,
+                            Problems& problems) {
+  constexpr std::string_view kKey = "serverIdentities";
+  const Node* node = fields.get(kKey);
+  if (node == nullptr) return;
+  const bool is_one = node->kind == Node::Kind::Scalar;
+  for (const Node* item : is_one ? std::vector{node} : text_items(*node, kKey, problems)) {
+    if (!is_server_identity(item->text)) {
+      problems.error(item->where,
+                     in_quotes(kKey) + ": " + in_quotes(item->text) + " is no SPIFFE identity",
+                     "write spiffe://trust-domain/path, such as "
+                     "spiffe://cluster.local/ns/istio-system/sa/prometheus");
+      continue;
+    }
+    identities.push_back(item->text);
+  }
+}
+
 void warn_of_unread_file(const Fields& fields, std::string_view key, std::string_view file_key,
                          Problems& problems) {
   problems.warning(
@@ -139,6 +173,28 @@ void read_bearer_token(Fields& fields, Credentials& credentials, bool has_basic,
                            "a bearer token and basic_auth exclude one another",
                            "remove one of the two");
   }
+}
+
+// A file that is not there yet is waited for; one that is there has to be of use.
+bool read_awaited_path(Fields& fields, std::string_view key, std::string& path,
+                       Problems& problems) {
+  std::error_code error;
+  if (!fields.text(key, path) || path.empty()) return false;
+  if (std::filesystem::exists(path, error)) {
+    check_file(key, path, fields.where(key), Severity::Error, problems);
+  } else {
+    problems.warning(fields.where(key), in_quotes(key) + ": " + in_quotes(path) + " does not exist",
+                     "fedwave waits until it is there");
+  }
+  return true;
+}
+
+void check_both_or_neither(const Fields& fields, bool has_cert, bool has_key, Problems& problems) {
+  if (has_cert == has_key) return;
+  problems.error(
+      fields.where(has_cert ? "cert_file" : "key_file"),
+      has_cert ? "\"cert_file\" without \"key_file\"" : "\"key_file\" without \"cert_file\"",
+      "write both or neither");
 }
 
 base::Expected<HttpProxy> parse_http_proxy(std::string_view text) {
@@ -196,7 +252,7 @@ void check_file(std::string_view key, const std::string& path, Position where, S
                             : is_there ? " cannot be read"
                                        : " does not exist");
   // What exists only inside a pod cannot be missed elsewhere.
-  const bool only_in_pods = path.starts_with("/var/run/secrets/kubernetes.io/");
+  const bool only_in_pods = path.starts_with("/var/run/secrets/");
   if (severity == Severity::Error && !only_in_pods) {
     problems.error(where, what, "name a file that is there, or remove the key");
   } else {
@@ -270,22 +326,31 @@ void read_certificate(Fields& fields, std::string& cert_file, std::string& key_f
                       Problems& problems) {
   const bool has_cert = read_path(fields, "cert_file", cert_file, Severity::Error, problems);
   const bool has_key = read_path(fields, "key_file", key_file, Severity::Error, problems);
-  if (has_cert != has_key) {
-    problems.error(
-        fields.where(has_cert ? "cert_file" : "key_file"),
-        has_cert ? "\"cert_file\" without \"key_file\"" : "\"key_file\" without \"cert_file\"",
-        "write both or neither");
-  }
+  check_both_or_neither(fields, has_cert, has_key, problems);
 }
 
-Tls read_tls(const Node* node, Problems& problems) {
+Tls read_tls(Fields& fields, std::string_view proxy_key, const std::string& proxy_url,
+             Problems& problems) {
   Tls tls;
-  Fields fields(node, "tls_config", problems);
-  read_path(fields, "ca_file", tls.ca_file, Severity::Error, problems);
-  read_certificate(fields, tls.cert_file, tls.key_file, problems);
-  fields.text("server_name", tls.server_name);
-  fields.boolean("insecure_skip_verify", tls.insecure_skip_verify);
-  fields.done();
+  Fields own(fields.get("tls_config"), "tls_config", problems);
+  read_awaited_path(own, "ca_file", tls.ca_file, problems);
+  const bool has_cert = read_awaited_path(own, "cert_file", tls.cert_file, problems);
+  const bool has_key = read_awaited_path(own, "key_file", tls.key_file, problems);
+  check_both_or_neither(own, has_cert, has_key, problems);
+  own.text("server_name", tls.server_name);
+  own.boolean("insecure_skip_verify", tls.insecure_skip_verify);
+  read_server_identities(own, tls.server_identities, problems);
+  if (tls.insecure_skip_verify && !tls.server_identities.empty()) {
+    problems.error(own.where("insecure_skip_verify"),
+                   "\"insecure_skip_verify\" and \"serverIdentities\" exclude one another",
+                   "remove one of the two");
+  }
+  if (proxy_url.starts_with("https://") && !tls.server_identities.empty()) {
+    problems.error(fields.where(proxy_key),
+                   "\"serverIdentities\" cannot be verified through an https:// proxy",
+                   "name a proxy with http://");
+  }
+  own.done();
   return tls;
 }
 
@@ -304,7 +369,7 @@ HttpOptions read_http_options(const Node* node, Reading& reading) {
   read_headers(fields.get("headers"), options.headers, reading);
   set_http_proxy(options, read_http_proxy(fields, "proxy_url", reading));
   fields.boolean("follow_redirects", options.follow_redirects);
-  options.tls = read_tls(fields.get("tls_config"), reading.problems);
+  options.tls = read_tls(fields, "proxy_url", options.proxy_url, reading.problems);
   fields.done();
   return options;
 }

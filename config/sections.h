@@ -100,7 +100,9 @@ struct FilteredPoints {
 };
 FilterRules read_filters(const Node* node, const FilteredPoints& points, Problems& problems);
 
-Tls read_tls(const Node* node, Problems& problems);
+// `tls_config` of the map, whose HTTP proxy stands under `proxy_key`.
+Tls read_tls(Fields& fields, std::string_view proxy_key, const std::string& proxy_url,
+             Problems& problems);
 HttpOptions read_http_options(const Node* node, Reading& reading);
 
 // `bearer_token`, `bearer_token_file` and `basic_auth`, which exclude one another.

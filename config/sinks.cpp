@@ -123,7 +123,7 @@ class SinkReader {
     fields_.boolean("compress", sink_.gzip);
     read_timeout("connectTimeout", sink_.connect_timeout_ms);
     read_timeout("requestTimeout", sink_.request_timeout_ms);
-    sink_.tls = read_tls(fields_.get("tls_config"), reading_.problems);
+    sink_.tls = read_tls(fields_, "proxyUrl", sink_.proxy_url, reading_.problems);
     SpoolReader spool(fields_.get("spool"), defaults_.spool, reading_);
     sink_.spool = spool.spool();
     if (sink_.spool.directory.empty()) spool.warn_without_directory();

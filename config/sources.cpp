@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "config/jobs.h"
 #include "config/sections.h"
 #include "config/url.h"
 #include "relay/base/duration.h"
@@ -100,6 +101,11 @@ class SourceReader {
       return;
     }
     url_ = *std::move(parsed);
+    const auto parameters = query_parameters(url_.query);
+    const auto written = std::count_if(parameters.begin(), parameters.end(),
+                                       [](const auto& p) { return p.name == "match[]"; });
+    match_places_.insert(match_places_.begin(), static_cast<std::size_t>(written),
+                         fields_.where("url"));
     for (const std::string& selector : selectors) {
       url_.query += (url_.query.empty() ? "" : "&") + ("match[]=" + percent_encoded(selector));
     }
@@ -116,8 +122,9 @@ class SourceReader {
     if (node == nullptr) return selectors;
     if (node->kind == Node::Kind::Scalar) {
       selectors.push_back(node->text);
-    } else {
-      fields_.words("match", selectors);
+      match_places_.push_back(node->where);
+    } else if (fields_.words("match", selectors)) {
+      for (const Node* item : node->items) match_places_.push_back(item->where);
     }
     if (std::find(selectors.begin(), selectors.end(), "") != selectors.end()) {
       reading_.problems.error(node->where, "an empty selector in \"match\"",
@@ -177,6 +184,10 @@ class SourceReader {
   }
 
   void read_own_keys() {
+    fields_.boolean("splitMatches", source_.split_matches);
+    if (source_.split_matches && !source_.url.empty()) check_split();
+    fields_.choice<ShardBy>("shardBy", source_.shard_by,
+                            {{"job", ShardBy::Job}, {"series", ShardBy::Series}});
     fields_.boolean("honorTimestamps", source_.honor_timestamps);
     fields_.choice<Repeats>("repeats", source_.repeats,
                             {{"suppress", Repeats::Suppress}, {"send", Repeats::Send}});
@@ -190,10 +201,30 @@ class SourceReader {
     limits.done();
   }
 
+  void check_split() {
+    const SplitUrl split = split_url(source_.url);
+    if (split.matches < 2) {
+      reading_.problems.warning(
+          fields_.where("splitMatches"),
+          std::string("\"splitMatches\" has nothing to split: the source has ") +
+              (split.matches == 0 ? "no match[]" : "one match[]"),
+          "remove it, or write several selectors under \"match\"");
+    }
+    for (const MatchProblem& problem : split.problems) {
+      const Position where = match_places_.at(problem.match);
+      if (problem.is_error) {
+        reading_.problems.error(where, problem.what, problem.advice);
+      } else {
+        reading_.problems.warning(where, problem.what, problem.advice);
+      }
+    }
+  }
+
   Fields fields_;
   const SourceDefaults& defaults_;
   Reading& reading_;
   Url url_;
+  std::vector<Position> match_places_;  // of each match[] of the URL
   Source source_;
 };
 

@@ -161,14 +161,29 @@ std::string percent_encoded(std::string_view text) {
   return encoded;
 }
 
-bool has_parameter(std::string_view query, std::string_view name) {
-  for (;;) {
-    const std::size_t end = query.find('&');
-    const std::string_view parameter = query.substr(0, end);
-    if (base::percent_decoded(parameter.substr(0, parameter.find('='))) == name) return true;
-    if (end == std::string_view::npos) return false;
-    query.remove_prefix(end + 1);
+std::vector<Parameter> query_parameters(std::string_view query) {
+  const auto decoded = [](std::string_view text) {
+    std::string spaced(text);
+    std::replace(spaced.begin(), spaced.end(), '+', ' ');
+    return base::percent_decoded(spaced);
+  };
+  std::vector<Parameter> parameters;
+  while (!query.empty()) {
+    const std::string_view text = query.substr(0, query.find('&'));
+    const std::size_t equals = std::min(text.find('='), text.size());
+    const std::string_view value = text.substr(std::min(equals + 1, text.size()));
+    if (!text.empty()) {
+      parameters.push_back({std::string(text), decoded(text.substr(0, equals)), decoded(value)});
+    }
+    query.remove_prefix(std::min(text.size() + 1, query.size()));
   }
+  return parameters;
+}
+
+bool has_parameter(std::string_view query, std::string_view name) {
+  const std::vector<Parameter> parameters = query_parameters(query);
+  return std::any_of(parameters.begin(), parameters.end(),
+                     [name](const Parameter& parameter) { return parameter.name == name; });
 }
 
 }  // namespace fedwave::config

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "relay/base/expected.h"
 
@@ -43,6 +44,14 @@ std::string host_port_text(const std::string& host, std::uint16_t port);
 
 // Everything but letters, digits and -._~ as %XX.
 std::string percent_encoded(std::string_view text);
+
+// One parameter of a query.
+struct Parameter {
+  std::string text;  // as it stands there
+  std::string name;  // decoded as a server does it, which takes a '+' for a space
+  std::string value;
+};
+std::vector<Parameter> query_parameters(std::string_view query);
 
 // Does the query have a parameter of this (decoded) name?
 bool has_parameter(std::string_view query, std::string_view name);

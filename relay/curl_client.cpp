@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "relay/client_tls.h"
+
 namespace fedwave::relay {
 namespace {
 
@@ -137,6 +139,7 @@ ErrorCode classify(CURLcode code) {
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CLIENTCERT:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CIPHER:
     case CURLE_SSL_ENGINE_NOTFOUND:
@@ -153,12 +156,20 @@ ErrorCode classify(CURLcode code) {
   }
 }
 
+// Borrows the bytes, which have to stay until the next request.
+void set_blob(CURL* easy, CURLoption option, const PemFile& file) {
+  curl_blob blob{const_cast<char*>(file.text().data()), file.text().size(), CURL_BLOB_NOCOPY};
+  curl_easy_setopt(easy, option, &blob);
+}
+
+CURLcode on_tls_context(CURL*, void* context, void* tls) {
+  const bool is_prepared = static_cast<ClientTls*>(tls)->prepare(static_cast<ssl_ctx_st*>(context));
+  return is_prepared ? CURLE_OK : CURLE_SSL_CERTPROBLEM;
+}
+
 class CurlClient final : public base::HttpClient {
  public:
-  CurlClient() {
-    initialise_once();
-    easy_ = curl_easy_init();
-  }
+  CurlClient() { initialise_once(); }
   ~CurlClient() override { curl_easy_cleanup(easy_); }
   CurlClient(const CurlClient&) = delete;
   CurlClient& operator=(const CurlClient&) = delete;
@@ -167,10 +178,13 @@ class CurlClient final : public base::HttpClient {
 
  private:
   void set_common(const HttpRequest& request, Transfer& transfer);
-  void set_tls(const base::TlsOptions& tls);
-  Error failure(CURLcode code, const HttpRequest& request) const;
+  Expected<void> look_at_tls_files(const base::TlsOptions& options);
+  void forget_connections();
+  void set_tls();
+  Error failure(CURLcode code, const HttpRequest& request, bool has_answered) const;
 
-  CURL* easy_;
+  std::unique_ptr<ClientTls> tls_;
+  CURL* easy_ = nullptr;  // its connections use tls_
   char detail_[CURL_ERROR_SIZE] = {};
 };
 
@@ -203,25 +217,51 @@ void CurlClient::set_common(const HttpRequest& request, Transfer& transfer) {
   curl_easy_setopt(easy_, CURLOPT_XFERINFOFUNCTION, on_progress);
   curl_easy_setopt(easy_, CURLOPT_XFERINFODATA, &transfer);
   curl_easy_setopt(easy_, CURLOPT_NOPROGRESS, 0L);
-  set_tls(request.tls);
+  set_tls();
 }
 
-void CurlClient::set_tls(const base::TlsOptions& tls) {
+// With the TLS sessions: they were made with what was shown and trusted before.
+void CurlClient::forget_connections() {
+  curl_easy_cleanup(easy_);
+  easy_ = curl_easy_init();
+}
+
+Expected<void> CurlClient::look_at_tls_files(const base::TlsOptions& options) {
+  if (!tls_ || tls_->options() != options) {
+    forget_connections();
+    tls_ = std::make_unique<ClientTls>(options);
+  }
+  tls_->begin();
+  const auto is_new = tls_->refresh();
+  if (!is_new) return is_new.error();
+  if (*is_new) forget_connections();
+  return {};
+}
+
+void CurlClient::set_tls() {
   curl_easy_setopt(easy_, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
-  // A rotated CA file must count at the next handshake, not after libcurl's 24 hours.
+  // A changed authority of the system must count at the next handshake, not after libcurl's 24
+  // hours.
   curl_easy_setopt(easy_, CURLOPT_CA_CACHE_TIMEOUT, 0L);
-  if (!tls.ca_file.empty()) curl_easy_setopt(easy_, CURLOPT_CAINFO, tls.ca_file.c_str());
-  if (!tls.cert_file.empty()) {
-    curl_easy_setopt(easy_, CURLOPT_SSLCERT, tls.cert_file.c_str());
-    curl_easy_setopt(easy_, CURLOPT_SSLKEY, tls.key_file.c_str());
+  if (const Authorities* authorities = tls_->authorities(); authorities != nullptr) {
+    set_blob(easy_, CURLOPT_CAINFO_BLOB, authorities->certificates());
+    // Else the system's are trusted as well.
+    curl_easy_setopt(easy_, CURLOPT_CAPATH, nullptr);
   }
-  if (tls.insecure_skip_verify) {
-    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, 0L);
-    curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, 0L);
+  if (const CertificatePair* pair = tls_->pair(); pair != nullptr) {
+    set_blob(easy_, CURLOPT_SSLCERT_BLOB, pair->certificates());
+    set_blob(easy_, CURLOPT_SSLKEY_BLOB, pair->key());
+    curl_easy_setopt(easy_, CURLOPT_SSL_SESSIONID_CACHE, 0L);
   }
+  const bool verifies_host = tls_->verifies() && tls_->options().server_identities.empty();
+  curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYPEER, tls_->verifies() ? 1L : 0L);
+  curl_easy_setopt(easy_, CURLOPT_SSL_VERIFYHOST, verifies_host ? 2L : 0L);
+  curl_easy_setopt(easy_, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+  curl_easy_setopt(easy_, CURLOPT_SSL_CTX_DATA, tls_.get());
 }
 
-Error CurlClient::failure(CURLcode code, const HttpRequest& request) const {
+Error CurlClient::failure(CURLcode code, const HttpRequest& request, bool has_answered) const {
+  if (!has_answered && !tls_->refusal().empty()) return {ErrorCode::Tls, tls_->refusal()};
   const char* detail = detail_[0] != '\0' ? detail_ : curl_easy_strerror(code);
   std::string text = detail;
   if (code == CURLE_OPERATION_TIMEDOUT) {
@@ -247,6 +287,10 @@ std::string bracketed(const std::string& host) {
 }
 
 Expected<HttpHead> CurlClient::perform(const HttpRequest& request, HttpReceiver& receiver) {
+  const auto parts = split_url(request.url);
+  if (!parts) return parts.error();
+  const auto looked = look_at_tls_files(request.tls);
+  if (!looked && parts->scheme == "https") return looked.error();
   Transfer transfer{
       .easy = easy_, .receiver = &receiver, .cancelled = request.cancelled, .head = {}};
   detail_[0] = '\0';
@@ -257,8 +301,6 @@ Expected<HttpHead> CurlClient::perform(const HttpRequest& request, HttpReceiver&
   append(headers, "Expect:");  // never wait for 100-continue
   Slist connect_to;
   std::string url = request.url;
-  const auto parts = split_url(request.url);
-  if (!parts) return parts.error();
   std::string host = parts->host;
   if (!request.tls.server_name.empty() && parts->scheme == "https") {
     host = request.tls.server_name;
@@ -275,8 +317,11 @@ Expected<HttpHead> CurlClient::perform(const HttpRequest& request, HttpReceiver&
   curl_easy_setopt(easy_, CURLOPT_URL, url.c_str());
   curl_easy_setopt(easy_, CURLOPT_HTTPHEADER, headers.get());
   if (connect_to) curl_easy_setopt(easy_, CURLOPT_CONNECT_TO, connect_to.get());
-  if (request.is_post) {
+  if (request.method != base::HttpMethod::Get) {
     curl_easy_setopt(easy_, CURLOPT_POST, 1L);
+    if (request.method == base::HttpMethod::Put) {
+      curl_easy_setopt(easy_, CURLOPT_CUSTOMREQUEST, "PUT");
+    }
     curl_easy_setopt(easy_, CURLOPT_POSTFIELDS, request.body.data());
     curl_easy_setopt(easy_, CURLOPT_POSTFIELDSIZE_LARGE,
                      static_cast<curl_off_t>(request.body.size()));
@@ -291,7 +336,9 @@ Expected<HttpHead> CurlClient::perform(const HttpRequest& request, HttpReceiver&
     // A proxy that refuses to make a tunnel has answered, although not for the receiver.
     long tunnel_status = 0;
     curl_easy_getinfo(easy_, CURLINFO_HTTP_CONNECTCODE, &tunnel_status);
-    if (tunnel_status != kProxyAuthenticationRequired) return failure(code, request);
+    if (tunnel_status != kProxyAuthenticationRequired) {
+      return failure(code, request, transfer.head_delivered);
+    }
     transfer.head.status = kProxyAuthenticationRequired;
     transfer.head_delivered = true;
     static_cast<void>(transfer.receiver->on_head(transfer.head));

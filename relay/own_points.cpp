@@ -87,6 +87,12 @@ std::uint64_t filtered_by_source(const ScrapeCounts& counts) {
                   Verdict::SourceTagDenyList);
 }
 
+// Those of other shards are theirs to tell of.
+std::uint64_t collected(const ScrapeCounts& counts) {
+  return counts.read - filtered_by_source(counts) -
+         count_of(counts.by_sink.front(), Verdict::OtherShard, Verdict::OtherShard);
+}
+
 std::uint64_t filtered_by_sink(const SinkCounts& counts) {
   return count_of(counts, Verdict::SinkNotInAllowList, Verdict::SinkTagDenyList);
 }
@@ -100,10 +106,11 @@ std::uint64_t sum_of(const Items& items, Figure figure) {
 
 // The collector's figures of a type of source.
 void add_type(std::string_view type, std::span<const SourceFigures> sources, OwnSamples& samples) {
-  const std::uint64_t read = sum_of(sources, [](const auto& s) { return s.counts.read; });
+  const std::uint64_t all_collected =
+      sum_of(sources, [](const auto& s) { return collected(s.counts); });
   const std::uint64_t filtered =
       sum_of(sources, [](const auto& s) { return filtered_by_source(s.counts); });
-  samples.add_unless_zero("collector.source.points.collected", {{"type", type}}, read - filtered);
+  samples.add_unless_zero("collector.source.points.collected", {{"type", type}}, all_collected);
   samples.add_unless_zero("collector.source.points.filtered", {{"type", type}}, filtered);
 }
 
@@ -112,8 +119,7 @@ void add_target(const config::Source& source, const SourceFigures& figures, OwnS
                          {"source_name", source.name},
                          {"type", "prometheus"},
                          {"url", source.url}};
-  samples.add_unless_zero("collector.target.points.collected", labels,
-                          figures.counts.read - filtered_by_source(figures.counts));
+  samples.add_unless_zero("collector.target.points.collected", labels, collected(figures.counts));
   samples.add_unless_zero("collector.target.collect.errors", labels, figures.failures);
 }
 
@@ -227,10 +233,18 @@ void add_fates(const SourceFigures& source, const std::vector<SinkFigures>& sink
   }
 }
 
-void add_source(const SourceFigures& source, const std::vector<SinkFigures>& sinks,
+// Of whom another replica scrapes, or another shard, that one tells whether it is up.
+bool is_scraped_here(const SourceFigures& source, bool is_standby) {
+  return !is_standby && std::any_of(source.jobs.begin(), source.jobs.end(),
+                                    [](const JobFigures& job) { return job.is_ours; });
+}
+
+void add_source(const SourceFigures& source, const std::vector<SinkFigures>& sinks, bool is_standby,
                 OwnSamples& samples) {
   const Labels labels = {{"source_name", source.name}};
-  samples.add("collector.fedwave.source.up", labels, is_up(source) ? 1.0 : 0.0);
+  if (is_scraped_here(source, is_standby)) {
+    samples.add("collector.fedwave.source.up", labels, is_up(source) ? 1.0 : 0.0);
+  }
   samples.add("collector.fedwave.source.series", labels, source.series);
   if (source.scrapes > 0) {
     samples.add("collector.fedwave.source.scrape.duration.ms", labels,
@@ -239,7 +253,7 @@ void add_source(const SourceFigures& source, const std::vector<SinkFigures>& sin
   samples.add_unless_zero("collector.fedwave.source.samples.read", labels, source.counts.read);
   samples.add_unless_zero("collector.fedwave.source.lines.malformed", labels,
                           source.counts.malformed_total());
-  add_instances(source, samples);
+  if (is_scraped_here(source, is_standby)) add_instances(source, samples);
   add_fates(source, sinks, samples);
 }
 
@@ -269,7 +283,7 @@ OwnSamples samples_of(const PipelineFigures& figures, const config::Config& conf
   add_type("internal", all.subspan(scraped.size()), samples);
   for (std::size_t i = 0; i < scraped.size(); ++i) {
     add_target(config.sources[i], scraped[i], samples);
-    add_source(scraped[i], figures.sinks, samples);
+    add_source(scraped[i], figures.sinks, figures.is_standby, samples);
   }
   samples.add("collector.source.manager.providers", {}, figures.sources.size());
   add_manager(scraped, samples);

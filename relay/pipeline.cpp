@@ -366,6 +366,7 @@ PipelineFigures Pipeline::Impl::figures() const {
   {
     const std::lock_guard lock(mutex);
     figures.config = config;
+    figures.is_standby = is_paused;
     for (const Line& line : sources) figures.sources.push_back(line->copy_figures());
     if (!jobs.empty() && !stopping) {
       figures.schedule_lag_ms = std::max<std::int64_t>(clock.steady_ms() - jobs.top().due_ms, 0);

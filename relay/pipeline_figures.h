@@ -67,6 +67,7 @@ struct PipelineFigures {
   std::vector<SourceFigures> sources;
   std::vector<SinkFigures> sinks;
   std::vector<SinkFigures> leaving;  // sinks that an edit has taken out and that still deliver
+  bool is_standby = false;           // another replica leads: nothing is scraped here
   std::int64_t schedule_lag_ms = 0;  // how long the most overdue work has been waiting for a worker
 };
 

@@ -17,6 +17,7 @@ using parsers::SampleLineView;
 // as any other sample's, and it is none behind a bare name when it holds a quoted one; a name looks
 // different by its family's type and as a distribution's.
 constexpr std::uint64_t kNoLabelsVariant = 0;
+constexpr std::uint64_t kOtherShardVariant = 128;
 std::uint64_t labels_variant(SampleKind kind, bool is_bare_name) {
   const bool has_bound = kind == SampleKind::HistogramBucket || kind == SampleKind::SummaryQuantile;
   return (is_bare_name ? 1U : 16U) + (has_bound ? static_cast<std::uint64_t>(kind) : 0U);
@@ -39,13 +40,27 @@ SeriesLearner::SeriesLearner(const SeriesStages& stages, std::size_t labels_max,
 Malformed SeriesLearner::learn(const SampleLineView& sample, const SeriesTable::Key& key,
                                std::span<std::uint64_t> repairs, SeriesEntry*& entry) {
   Parts parts;
-  const Malformed bad =
-      stages_.may_convert(sample.kind) ? own_parts(sample, parts) : shared_parts(sample, parts);
+  const Malformed bad = parts_of(sample, parts);
   if (bad != Malformed::None) return bad;
   count_repairs(parts, repairs);
   note_examples(sample, parts);
   entry = &table_.insert(key, parts.name, parts.labels);
   return Malformed::None;
+}
+
+Malformed SeriesLearner::parts_of(const SampleLineView& sample, Parts& parts) {
+  const bool may_convert = stages_.may_convert(sample.kind);
+  if (stages_.is_sharded()) {
+    // Whose it is depends on name and labels together. The same part for all that are not ours
+    // makes them cheap.
+    if (const Malformed bad = parse(sample.series); bad != Malformed::None) return bad;
+    if (stages_.is_of_other_shard(series_)) {
+      parts.name = name_part(sample, series_.name, may_convert);
+      parts.labels = constant_labels(kOtherShardVariant, Verdict::OtherShard);
+      return Malformed::None;
+    }
+  }
+  return may_convert ? own_parts(sample, parts) : shared_parts(sample, parts);
 }
 
 Malformed SeriesLearner::shared_parts(const SampleLineView& sample, Parts& parts) {
@@ -59,9 +74,10 @@ Malformed SeriesLearner::shared_parts(const SampleLineView& sample, Parts& parts
   if (is_parsed) {
     if (const Malformed bad = parse(sample.series); bad != Malformed::None) return bad;
   }
-  parts.name = name_part(sample, is_parsed ? series_.name : bare_name);
+  parts.name = name_part(sample, is_parsed ? series_.name : bare_name, false);
   if (is_sources_name_verdict(table_.part(parts.name).verdict(0))) {
-    parts.labels = no_labels();
+    // Its name decides alone.
+    parts.labels = constant_labels(kNoLabelsVariant, Verdict::Kept);
   } else if (parts.labels == 0) {
     stages_.plan_labels(series_, sample.kind, labels_plan_);
     parts.labels = table_.insert_part(labels_key, labels_plan_.part);
@@ -79,23 +95,24 @@ PartArena::Id SeriesLearner::shared_part(const SeriesTable::Key& key, Plan plan)
   return known != 0 ? known : table_.insert_part(key, plan());
 }
 
-PartArena::Id SeriesLearner::name_part(const SampleLineView& sample, std::string_view name) {
+PartArena::Id SeriesLearner::name_part(const SampleLineView& sample, std::string_view name,
+                                       bool converts) {
   const auto plan = [&]() -> const PartPlan& {
-    stages_.plan_name(name, sample.kind, false, name_plan_);
+    stages_.plan_name(name, sample.kind, converts, name_plan_);
     name_plan_.part.origin = name.substr(0, kOriginBytesMax);
     return name_plan_.part;
   };
-  return shared_part(base::seeded_hash128(name, name_variant(sample.kind, false)), plan);
+  return shared_part(base::seeded_hash128(name, name_variant(sample.kind, converts)), plan);
 }
 
-// For series whose name decides alone.
-PartArena::Id SeriesLearner::no_labels() {
-  const auto nothing = [this] {
-    PartPlan plan;
-    plan.sinks.resize(stages_.sink_count());
-    return plan;
+// For series of which it does not matter what their labels say.
+PartArena::Id SeriesLearner::constant_labels(std::uint64_t variant, Verdict verdict) {
+  const auto plan = [&] {
+    PartPlan constant;
+    constant.sinks.assign(stages_.sink_count(), {.verdict = verdict, .text = {}});
+    return constant;
   };
-  return shared_part(base::seeded_hash128({}, kNoLabelsVariant), nothing);
+  return shared_part(base::seeded_hash128({}, variant), plan);
 }
 
 // The labels' part is the series' own here: it says which distribution, and with which bound.

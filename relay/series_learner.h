@@ -34,14 +34,16 @@ class SeriesLearner {
     PartArena::Id labels = 0;
   };
 
+  parsers::Malformed parts_of(const parsers::SampleLineView& sample, Parts& parts);
   parsers::Malformed shared_parts(const parsers::SampleLineView& sample, Parts& parts);
   parsers::Malformed own_parts(const parsers::SampleLineView& sample, Parts& parts);
   parsers::Malformed parse(std::string_view series);
-  PartArena::Id name_part(const parsers::SampleLineView& sample, std::string_view name);
+  PartArena::Id name_part(const parsers::SampleLineView& sample, std::string_view name,
+                          bool converts);
   // `plan` is asked only when the part is new.
   template <class Plan>
   PartArena::Id shared_part(const SeriesTable::Key& key, Plan plan);
-  PartArena::Id no_labels();
+  PartArena::Id constant_labels(std::uint64_t variant, Verdict verdict);
   std::uint32_t distribution_group();
   void note_examples(const parsers::SampleLineView& sample, const Parts& parts);
   void count_repairs(const Parts& parts, std::span<std::uint64_t> repairs) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "relay/cluster/shards.h"
 #include "sinks/number_format.h"
 
 namespace fedwave::relay {
@@ -12,6 +13,7 @@ using parsers::SampleKind;
 
 constexpr const char* kVerdictNames[kVerdictCount] = {
     "kept",
+    "other_shard",
     "source_not_in_allow_list",
     "source_deny_list",
     "source_not_in_tag_allow_list",
@@ -120,10 +122,11 @@ std::string sink_prefix(const config::Sink& sink) {
 }
 
 SeriesStages::SeriesStages(const config::Source& source, const config::Config& config,
-                           std::string instance)
+                           std::string instance, Shard shard)
     : source_(source),
       cluster_name_(config.cluster_name),
       instance_(std::move(instance)),
+      shard_(source.shard_by == config::ShardBy::Series ? shard : Shard{}),
       filter_(source.filters, config.glob_compat) {
   for (const config::Sink& sink : config.sinks) {
     sinks_.push_back({.filter = Filter(sink.filters, config.glob_compat),
@@ -133,6 +136,10 @@ SeriesStages::SeriesStages(const config::Source& source, const config::Config& c
                       .priority = sinks::TagPriority(keep_first(sink)),
                       .limits = line_limits(sink.limits)});
   }
+}
+
+bool SeriesStages::is_of_other_shard(const parsers::SeriesBuffer& series) const {
+  return is_sharded() && owner_of(series_key(series), shard_.count) != shard_.ordinal;
 }
 
 bool SeriesStages::may_convert(SampleKind kind) const {

@@ -15,6 +15,7 @@
 #include "parsers/sample.h"
 #include "parsers/text_parser.h"
 #include "relay/base/hash.h"
+#include "relay/cluster/cluster_figures.h"
 #include "relay/filter.h"
 #include "sinks/clean_tags.h"
 #include "sinks/point_tags.h"
@@ -26,6 +27,7 @@ namespace fedwave::relay {
 // follow FilterVerdict's order.
 enum class Verdict : std::uint8_t {
   Kept,
+  OtherShard,
   SourceNotInAllowList,
   SourceDenyList,
   SourceNotInTagAllowList,
@@ -39,10 +41,14 @@ enum class Verdict : std::uint8_t {
   EmptySource,
   LineTooLong,
 };
-inline constexpr std::size_t kVerdictCount = 13;
+inline constexpr std::size_t kVerdictCount = 14;
 const char* verdict_name(Verdict verdict);  // snake_case, for counters
 inline bool is_filtered(Verdict v) {
-  return v >= Verdict::SourceNotInAllowList && v <= Verdict::SinkTagDenyList;
+  return v >= Verdict::OtherShard && v <= Verdict::SinkTagDenyList;
+}
+// Decided before any sink has a say, so that all of them have it.
+inline bool is_of_source(Verdict v) {
+  return v >= Verdict::OtherShard && v <= Verdict::SourceTagDenyList;
 }
 
 // What a sink puts before its names: without the dots around it, and with one behind; empty for
@@ -118,8 +124,14 @@ inline constexpr std::size_t kSeriesBytesMax = 32'000;
 
 class SeriesStages {
  public:
-  // `instance`: the address that is scraped where a host name has several; empty otherwise.
-  SeriesStages(const config::Source& source, const config::Config& config, std::string instance);
+  // `instance`: the address that is scraped where a host name has several; empty otherwise. `shard`
+  // counts where the source is sharded by series.
+  SeriesStages(const config::Source& source, const config::Config& config, std::string instance,
+               Shard shard = {});
+
+  // Some series are other shards' to send; nothing else is to be asked about those.
+  [[nodiscard]] bool is_sharded() const { return shard_.count > 1; }
+  [[nodiscard]] bool is_of_other_shard(const parsers::SeriesBuffer& series) const;
 
   // `converts`: the labels say that the series becomes part of a distribution.
   void plan_name(std::string_view name, parsers::SampleKind kind, bool converts, NamePlan& plan,
@@ -154,6 +166,7 @@ class SeriesStages {
   config::Source source_;
   std::string cluster_name_;
   std::string instance_;
+  Shard shard_;
   Filter filter_;
   std::vector<SinkStage> sinks_;
 };

@@ -33,8 +33,9 @@ void log_malformed_lines(Target& target) {
       });
 }
 
-JobFigures job_figures(const config::Source& source, const config::Job& job, Shard shard) {
-  if (source.shard_by == config::ShardBy::Series) {
+JobFigures job_figures(const config::Source& source, const config::Job& job, Shard shard,
+                       bool is_shared) {
+  if (!is_shared || source.shard_by == config::ShardBy::Series) {
     return {.match = job.match, .shard = shard.ordinal, .is_ours = true};
   }
   const std::uint32_t owner = owner_of(job_key(source.name, job.match), shard.count);
@@ -86,7 +87,11 @@ SourceLine::SourceLine(std::shared_ptr<const config::Config> all, const config::
       offset_ms(schedule_offset_ms(one.name, one.interval_ms)) {
   figures.name = source.name;
   figures.counts = ScrapeCounts(outputs->sinks.size());
-  for (const config::Job& job : jobs) figures.jobs.push_back(job_figures(source, job, shard));
+  // The relay's own figures are each one's own.
+  const bool is_shared = !config->internal_stats || &source != &*config->internal_stats;
+  for (const config::Job& job : jobs) {
+    figures.jobs.push_back(job_figures(source, job, shard, is_shared));
+  }
 }
 
 void SourceLine::follow(const std::shared_ptr<SourceLine>& before) {
@@ -94,7 +99,13 @@ void SourceLine::follow(const std::shared_ptr<SourceLine>& before) {
   figures = before->figures;
   figures.jobs = std::move(own_jobs);
   figures.counts = for_sinks_of(*config, *before->config, figures.counts);
-  survey.survey = before->survey.survey;
+  const auto has_same_name = [](const config::Sink& a, const config::Sink& b) {
+    return a.name == b.name;
+  };
+  if (std::equal(config->sinks.begin(), config->sinks.end(), before->config->sinks.begin(),
+                 before->config->sinks.end(), has_same_name)) {
+    survey.survey = before->survey.survey;
+  }
   had_several_addresses = before->had_several_addresses;
   before_ = before;
   before->next_ = weak_from_this();
@@ -177,6 +188,11 @@ void SourceLine::count(const ScrapeCounts& counts) {
 }
 
 void SourceLine::count(const ScrapeResult& result) {
+  if (const auto next = next_.lock()) {
+    ScrapeResult moved = result;
+    moved.counts = for_sinks_of(*next->config, *config, result.counts);
+    return next->count(moved);
+  }
   ++figures.scrapes;
   if (result.error) {
     ++figures.failures;
@@ -187,7 +203,7 @@ void SourceLine::count(const ScrapeResult& result) {
   figures.last_samples = result.counts.read;
   figures.last_error = result.error ? result.error->message : "";
   figures.durations.add(result.duration_ms);
-  count(result.counts);
+  figures.counts += result.counts;
 }
 
 bool SourceLine::count(TargetSlot& slot, const ScrapeResult& result) {
@@ -233,7 +249,8 @@ void SourceLine::tell(TargetSlot& slot, const ScrapeResult& result, bool is_news
     base::log(LogLevel::Info, "scraping again",
               {{"source", label}, {"samples", result.counts.read}});
   }
-  if (result.empty && !slot.was_empty) {
+  // Of a source that is split, one match[] may well find nothing.
+  if (result.empty && !slot.was_empty && jobs.size() == 1) {
     base::log(LogLevel::Warn, "the page is empty: no match[] in the URL, or nothing matches it",
               {{"source", label}});
   }
@@ -254,7 +271,9 @@ void SourceLine::tell_if_nothing_passes(TargetSlot& slot, const ScrapeResult& re
   slot.passes_nothing.resize(by_sink.size());
   for (std::size_t i = 0; i < by_sink.size(); ++i) {
     const SinkCounts& counts = by_sink[i];
-    const bool passes_nothing = counts.filtered() + counts.rejected() == result.counts.read;
+    const std::uint64_t others = counts.by_verdict[static_cast<std::size_t>(Verdict::OtherShard)];
+    const bool passes_nothing =
+        others < result.counts.read && counts.filtered() + counts.rejected() == result.counts.read;
     if (passes_nothing == slot.passes_nothing[i]) continue;
     slot.passes_nothing[i] = passes_nothing;
     const std::string& sink = config->sinks[i].name;

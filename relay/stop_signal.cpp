@@ -3,7 +3,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
+#include <ctime>
 
 #include "relay/base/check.h"
 #include "relay/base/clock.h"
@@ -18,7 +20,18 @@ sigset_t signals_of(std::initializer_list<int> numbers) {
   return set;
 }
 
+// For the handler.
+std::atomic<std::int64_t> breath_ms = 0;
+std::atomic<std::int64_t> stop_told_ms = 0;
+
+std::int64_t now_ms() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);  // may be called in a handler
+  return now.tv_sec * 1000 + now.tv_nsec / 1'000'000;
+}
+
 void end_process(int number) {
+  if (now_ms() - stop_told_ms < breath_ms) return;
   constexpr char kText[] =
       "fedwave: a second signal: ending at once, without delivering the rest\n";
   static_cast<void>(!::write(STDERR_FILENO, kText, sizeof kText - 1));
@@ -33,7 +46,8 @@ void handle_with(int number, void (*handler)(int), struct sigaction* before) {
 
 }  // namespace
 
-StopSignals::StopSignals() {
+StopSignals::StopSignals(std::int64_t one_breath_ms) {
+  breath_ms = one_breath_ms;
   const sigset_t waited_for = signals_of({SIGINT, SIGTERM, SIGHUP, kPoke});
   FEDWAVE_CHECK(pthread_sigmask(SIG_BLOCK, &waited_for, &mask_before_) == 0);
   // A blocked signal is delivered to sigtimedwait, not to a handler, until it is unblocked.
@@ -64,6 +78,7 @@ std::optional<int> StopSignals::wait_for(std::int64_t timeout_ms) {
     if (number < 0 && errno == EINTR) continue;
     if (number < 0) return std::nullopt;
     if (number == SIGINT || number == SIGTERM) {
+      stop_told_ms = now_ms();
       const sigset_t end = signals_of({SIGINT, SIGTERM});
       pthread_sigmask(SIG_UNBLOCK, &end, nullptr);
     }

@@ -3,8 +3,9 @@
 // that all of them inherit the blocked signals; there is one at a time, and it stays in its thread.
 //
 // SIGINT, SIGTERM, SIGHUP and SIGUSR1 are blocked and handed out by wait_for; SIGPIPE is ignored.
-// Once SIGINT or SIGTERM has been handed out, the next one ends the process at once (exit code 130
-// or 143): whoever presses Ctrl-C twice does not want to wait for an orderly end.
+// Once SIGINT or SIGTERM has been handed out, the next one that is not part of the same breath ends
+// the process at once (exit code 130 or 143): whoever presses Ctrl-C twice does not want to wait
+// for an orderly end.
 #pragma once
 
 #include <csignal>
@@ -15,7 +16,9 @@ namespace fedwave::relay {
 
 class StopSignals {
  public:
-  StopSignals();
+  // A second word within `one_breath_ms` of the first is the same one: who ends us may tell us and
+  // then the whole group (timeout does).
+  explicit StopSignals(std::int64_t one_breath_ms = 500);
   ~StopSignals();  // puts everything back as it was
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;

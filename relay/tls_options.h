@@ -11,7 +11,8 @@ inline base::TlsOptions tls_options(const config::Tls& tls) {
           .cert_file = tls.cert_file,
           .key_file = tls.key_file,
           .server_name = tls.server_name,
-          .insecure_skip_verify = tls.insecure_skip_verify};
+          .insecure_skip_verify = tls.insecure_skip_verify,
+          .server_identities = tls.server_identities};
 }
 
 }  // namespace fedwave::relay

@@ -21,6 +21,11 @@ class SystemClock final : public Clock {
   [[nodiscard]] std::int64_t steady_ms() const override {
     return now_ms<std::chrono::steady_clock>();
   }
+  [[nodiscard]] std::int64_t boot_ms() const override {
+    timespec now{};
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    return std::int64_t{now.tv_sec} * 1'000 + now.tv_nsec / 1'000'000;
+  }
 };
 
 }  // namespace

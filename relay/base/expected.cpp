@@ -42,6 +42,8 @@ const char* error_code_name(ErrorCode code) {
       return "damaged";
     case ErrorCode::Version:
       return "version";
+    case ErrorCode::NotReady:
+      return "not_ready";
   }
   return "unknown";
 }

@@ -32,6 +32,7 @@ enum class ErrorCode : std::uint8_t {
   InUse,
   Damaged,
   Version,
+  NotReady,  // will be there by and by: trying again is all there is to do
 };
 
 // The code in snake_case, as counters and logs show it.

@@ -41,12 +41,8 @@ Hash128 seeded_hash128(std::string_view bytes, std::uint64_t variant) {
   return {hash.low64 ^ (variant << 56U), hash.high64 + variant};
 }
 
-std::uint64_t fixed_hash64(std::string_view bytes, std::uint64_t seed) {
+std::uint64_t stable_hash64(std::string_view bytes, std::uint64_t seed) {
   return XXH3_64bits_withSeed(bytes.data(), bytes.size(), seed);
-}
-
-std::uint64_t stable_hash64(std::string_view bytes) {
-  return XXH3_64bits(bytes.data(), bytes.size());
 }
 
 }  // namespace fedwave::base

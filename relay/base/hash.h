@@ -1,6 +1,6 @@
-// Hashes for tables whose keys come from outside, and one to be told to others. The former are seeded with random bytes that each
+// Hashes for tables whose keys come from outside. They are seeded with random bytes that each
 // process draws once, so that nobody can prepare keys that collide; hence they differ from process
-// to process and are nothing to be stored or sent. Except for fixed_hash64, on which several
+// to process and are nothing to be stored or sent. Except for stable_hash64, on which several
 // processes agree. Pure functions, any thread.
 #pragma once
 
@@ -21,10 +21,7 @@ std::uint64_t seeded_hash64(std::string_view bytes);
 // Another `variant` (below 256), another hash of the same bytes.
 Hash128 seeded_hash128(std::string_view bytes, std::uint64_t variant = 0);
 
-// The same in every process, version and machine.
-std::uint64_t stable_hash64(std::string_view bytes);
-
-// XXH3 with this seed: the same in every process, on every machine and in every version.
-std::uint64_t fixed_hash64(std::string_view bytes, std::uint64_t seed);
+// XXH3 with this seed: the same in every process, version and machine.
+std::uint64_t stable_hash64(std::string_view bytes, std::uint64_t seed = 0);
 
 }  // namespace fedwave::base

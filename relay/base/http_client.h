@@ -21,11 +21,17 @@ struct TlsOptions {
   std::string key_file;
   std::string server_name;
   bool insecure_skip_verify = false;
+  // Instead of the host's name the server's certificate has to carry one of these as URI; '*' is
+  // any text without a '/'. They are verified whatever insecure_skip_verify says.
+  std::vector<std::string> server_identities;
+  bool operator==(const TlsOptions&) const = default;
 };
+
+enum class HttpMethod : std::uint8_t { Get, Post, Put };
 
 struct HttpRequest {
   std::string url;
-  bool is_post = false;
+  HttpMethod method = HttpMethod::Get;
   std::string_view body;             // borrowed until the request ends
   std::vector<std::string> headers;  // "Name: value"
   std::string proxy_url;             // without credentials

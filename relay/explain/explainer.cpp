@@ -280,11 +280,24 @@ void read_value(bool truncates, Explanation& explanation) {
   }
 }
 
+// Nobody asks the filters about it here.
+void leave_to_other_shard(Explanation& explanation) {
+  explanation.name_rule = {};
+  explanation.tags_rule = {};
+  explanation.tags.clear();
+  for (SinkExplanation& sink : explanation.sinks) {
+    SinkExplanation left;
+    left.sink = std::move(sink.sink);
+    left.verdict = Verdict::OtherShard;
+    sink = std::move(left);
+  }
+}
+
 }  // namespace
 
 struct Explainer::Impl {
-  Impl(const config::Config& c, const config::Source& s, std::string instance)
-      : config(c), source(s), stages(s, c, std::move(instance)) {
+  Impl(const config::Config& c, const config::Source& s, std::string instance, Shard shard)
+      : config(c), source(s), stages(s, c, std::move(instance), shard) {
     hints.push_back(PatternHint::of_source(s));
     for (const config::Sink& sink : c.sinks) hints.push_back(PatternHint::of_sink(sink));
   }
@@ -310,6 +323,7 @@ void Explainer::Impl::plan(const parsers::SeriesBuffer& series, Explanation& exp
   stages.plan_name(series.name, explanation.kind, labels.part.converts, name, &recorder);
   explanation.name = name.name;
   conclude(name, labels, explanation);
+  if (stages.is_of_other_shard(series)) leave_to_other_shard(explanation);
   explanation.hint = hint(explanation, recorder);
   read_value(name.part.truncates, explanation);
 }
@@ -329,11 +343,11 @@ void Explainer::Impl::conclude(const NamePlan& name, const LabelsPlan& labels,
       sink.sent_as = name_in_head(sink.head);
       continue;
     }
-    const bool is_of_source = sink.verdict <= Verdict::SourceTagDenyList;
+    const bool is_sources = is_of_source(sink.verdict);
     const bool is_of_sinks_name =
         sink.verdict == Verdict::SinkNotInAllowList || sink.verdict == Verdict::SinkDenyList;
-    if (is_of_source) sink.name_rule = {};
-    if (is_of_source || is_of_sinks_name) {
+    if (is_sources) sink.name_rule = {};
+    if (is_sources || is_of_sinks_name) {
       sink.tags_rule = {};
       sink.tags.clear();
     }
@@ -373,8 +387,8 @@ std::string Explainer::Impl::hint(const Explanation& explanation, const Recorder
 }
 
 Explainer::Explainer(const config::Config& config, const config::Source& source,
-                     std::string instance)
-    : impl_(std::make_unique<const Impl>(config, source, std::move(instance))) {}
+                     std::string instance, Shard shard)
+    : impl_(std::make_unique<const Impl>(config, source, std::move(instance), shard)) {}
 Explainer::~Explainer() = default;
 Explainer::Explainer(Explainer&&) noexcept = default;
 

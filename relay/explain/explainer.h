@@ -14,8 +14,9 @@ namespace fedwave::relay {
 
 class Explainer {
  public:
-  // `instance`: as for SeriesStages.
-  Explainer(const config::Config& config, const config::Source& source, std::string instance = "");
+  // `instance` and `shard`: as for SeriesStages.
+  Explainer(const config::Config& config, const config::Source& source, std::string instance = "",
+            Shard shard = {});
   ~Explainer();
   Explainer(Explainer&&) noexcept;
 

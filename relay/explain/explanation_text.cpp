@@ -21,9 +21,7 @@ std::string in_quotes(std::string_view text) {
 Verdict source_verdict(const Explanation& explanation) {
   if (explanation.sinks.empty()) return Verdict::Kept;
   const Verdict first = explanation.sinks.front().verdict;
-  return first >= Verdict::SourceNotInAllowList && first <= Verdict::SourceTagDenyList
-             ? first
-             : Verdict::Kept;
+  return is_of_source(first) ? first : Verdict::Kept;
 }
 
 bool is_about_tags(Verdict verdict) {
@@ -248,6 +246,8 @@ std::string verdict_text(Verdict verdict) {
   switch (verdict) {
     case Verdict::Kept:
       return "kept";
+    case Verdict::OtherShard:
+      return "another shard sends it (shardBy: series)";
     case Verdict::SourceNotInAllowList:
       return "no pattern of the source's metricAllowList matches the name";
     case Verdict::SourceDenyList:
@@ -296,9 +296,9 @@ const char* value_verdict_text(ValueVerdict verdict) {
 }
 
 const Rule& deciding_rule(const Explanation& explanation, const SinkExplanation& sink) {
-  const bool is_of_source = sink.verdict <= Verdict::SourceTagDenyList;
-  return deciding_rule(sink.verdict, is_of_source ? explanation.name_rule : sink.name_rule,
-                       is_of_source ? explanation.tags_rule : sink.tags_rule);
+  const bool is_sources = is_of_source(sink.verdict);
+  return deciding_rule(sink.verdict, is_sources ? explanation.name_rule : sink.name_rule,
+                       is_sources ? explanation.tags_rule : sink.tags_rule);
 }
 
 std::string kind_text(parsers::SampleKind kind) {

@@ -1,5 +1,5 @@
-// The sources in the order of PipelineFigures and RelayView::survey: those of the configuration,
-// then internal_stats where there is one. The configuration outlives what is returned.
+// The sources in the order of PipelineFigures: those of the configuration, then internal_stats
+// where there is one. The configuration outlives what is returned.
 #pragma once
 
 #include <vector>

@@ -14,6 +14,7 @@
 #include "relay/http_server.h"
 #include "relay/json.h"
 #include "relay/status/all_sources.h"
+#include "relay/status/fitting_survey.h"
 #include "relay/status/metric_names.h"
 #include "relay/status/query.h"
 
@@ -190,14 +191,21 @@ base::Expected<std::string> read_text(std::string_view query) {
 
 }  // namespace
 
-ExplainView::ExplainView(const RelayView& relay)
-    : relay_(relay), explainers_(all_sources(relay.config()).size()) {}
+// The explainers of another one go with it.
+void ExplainView::take_config() {
+  auto config = relay_.config();
+  if (config == config_) return;
+  explainers_.clear();
+  explainers_.resize(all_sources(*config).size());
+  config_ = std::move(config);
+}
 
 base::Expected<std::string> ExplainView::json(std::string_view query) {
   const auto parameters = check_parameters(query, {"series", "source"});
   if (!parameters) return parameters.error();
   const auto text = read_text(query);
   if (!text) return text.error();
+  take_config();
   const auto asked = places(query);
   if (!asked) return asked.error();
   const Answer given = answer(*asked, read_asked(*text));
@@ -205,7 +213,7 @@ base::Expected<std::string> ExplainView::json(std::string_view query) {
     add(json, "matched_by", given.matched_by);
     add(json, "note", given.note);
     add_array(json, "explanations", given.found, [&](const Found& one) {
-      write_explanation(json, one.explanation, relay_.config().file, one.series_count,
+      write_explanation(json, one.explanation, config_->file, one.series_count,
                         given.is_hypothetical);
     });
   });
@@ -233,13 +241,14 @@ ExplainView::Answer ExplainView::answer(const std::vector<Place>& places,
 
 base::Expected<std::vector<ExplainView::Place>> ExplainView::places(std::string_view query) const {
   std::vector<std::string> names;
-  for (const config::Source* source : all_sources(relay_.config())) names.push_back(source->name);
+  for (const config::Source* source : all_sources(*config_)) names.push_back(source->name);
   const auto chosen = query_choice(query, "source", names);
   if (!chosen) return chosen.error();
   const bool is_chosen = query_value(query, "source").has_value();
   std::vector<Place> places;
   for (std::size_t i = 0; i < names.size(); ++i) {
-    if (!is_chosen || i == *chosen) places.push_back({i, relay_.survey(i)});
+    if (!is_chosen || i == *chosen)
+      places.push_back({i, fitting_survey(relay_, *config_, names[i])});
   }
   return places;
 }
@@ -255,14 +264,14 @@ std::vector<ExplainView::Place> ExplainView::scraped(const std::vector<Place>& p
 }
 
 const config::Source& ExplainView::source_of(const Place& place) const {
-  return *all_sources(relay_.config())[place.source];
+  return *all_sources(*config_)[place.source];
 }
 
 const Explainer& ExplainView::explainer(std::size_t source) {
   std::unique_ptr<Explainer>& kept = explainers_.at(source);
   if (!kept) {
-    const config::Config& config = relay_.config();
-    kept = std::make_unique<Explainer>(config, *all_sources(config)[source]);
+    kept = std::make_unique<Explainer>(*config_, *all_sources(*config_)[source], "",
+                                       relay_.cluster().shard);
   }
   return *kept;
 }
@@ -295,7 +304,7 @@ ExplainView::Answer ExplainView::explain_series(const std::vector<Place>& places
     answer.is_hypothetical = answer.is_hypothetical && !is_example(*metric, asked.text);
     const std::string source = shown(source_title(source_of(place).name));
     answer.note += places.size() == 1 ? "; " : "; source " + source + ": ";
-    answer.note += fates_text(*metric, relay_.config());
+    answer.note += fates_text(*metric, *config_);
   }
   return answer.found.empty() ? explain_unknown(places, asked.name, sample) : answer;
 }
@@ -305,12 +314,12 @@ ExplainView::Answer ExplainView::explain_name(const std::vector<Place>& places,
   std::vector<Found> found;
   for (const Place& place : places) {
     if (!place.survey) continue;
-    const auto metrics = metrics_called(name, *place.survey, relay_.config(), source_of(place));
+    const auto metrics = metrics_called(name, *place.survey, *config_, source_of(place));
     for (const SurveyedMetric* metric : metrics) explain_metric(place, *metric, found);
   }
   if (found.empty()) return explain_unknown_name(places, name);
   const bool is_of_relay = std::all_of(found.begin(), found.end(), [&](const Found& one) {
-    return relay_.config().internal_stats && one.explanation.kind == SampleKind::Own;
+    return config_->internal_stats && one.explanation.kind == SampleKind::Own;
   });
   std::string note;
   if (is_of_relay) {
@@ -333,7 +342,7 @@ ExplainView::Answer ExplainView::explain_unknown_name(const std::vector<Place>& 
                   "(internal_stats_source), and no prefix, tags or filters apply to it; see "
                   "docs/own-points.md"};
     }
-    const std::string bare = own_name(name, relay_.config());
+    const std::string bare = own_name(name, *config_);
     if (!bare.empty()) return explain_unknown_own(*own, name, bare);
   }
   const PageName page = page_name(name);
@@ -413,7 +422,7 @@ std::string ExplainView::pattern_text(const Place& place, const std::string& pat
     const std::string& series = example == metric.examples.end() ? metric.name : example->series;
     names.insert(explain(place, series_only(series), &metric).name);
   }
-  const config::GlobCompat compat = relay_.config().glob_compat;
+  const config::GlobCompat compat = config_->glob_compat;
   const auto matches = matching(pattern, names, compat);
   std::string text = matches.empty() ? "It matches no name of " + source
                                      : "It matches " + many(matches.size(), "name") + " of " +

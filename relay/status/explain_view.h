@@ -2,7 +2,8 @@
 // are known by a name, the page's or Wavefront's; or what a pattern of a filter matches. Names are
 // looked up in the sources' surveys; each verdict that a metric's series have is explained by one
 // of them. What nobody knows is explained as hypothetical. An explainer for each source is made
-// when it is first needed, and kept. One thread; the relay outlives it.
+// when it is first needed, and kept for as long as the configuration is the same. One thread; the
+// relay outlives it.
 #pragma once
 
 #include <cstddef>
@@ -22,7 +23,7 @@ namespace fedwave::relay {
 
 class ExplainView {
  public:
-  explicit ExplainView(const RelayView& relay);
+  explicit ExplainView(const RelayView& relay) : relay_(relay) {}
 
   // The error says which parameter is no good, and what would be.
   base::Expected<std::string> json(std::string_view query);
@@ -45,6 +46,7 @@ class ExplainView {
     std::shared_ptr<const Survey> survey;  // may be null
   };
 
+  void take_config();
   [[nodiscard]] base::Expected<std::vector<Place>> places(std::string_view query) const;
   [[nodiscard]] std::vector<Place> scraped(const std::vector<Place>& places) const;
   Answer answer(const std::vector<Place>& places, const AskedSeries& asked);
@@ -63,6 +65,7 @@ class ExplainView {
   const Explainer& explainer(std::size_t source);
 
   const RelayView& relay_;
+  std::shared_ptr<const config::Config> config_;  // of the request in hand; null before the first
   std::vector<std::unique_ptr<Explainer>> explainers_;  // by source
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "relay/base/clock.h"
 #include "relay/base/text.h"
 #include "relay/commands/readable.h"
 #include "relay/count_text.h"
@@ -23,6 +24,9 @@ constexpr std::int64_t kTroublePatienceMs = 5'000;
 constexpr std::int64_t kTroubleIsErrorMs = 60'000;
 constexpr std::int64_t kBacklogOldMs = 300'000;
 constexpr std::int64_t kLagMs = 30'000;
+constexpr std::int64_t kSameDayMs = 43'200'000;
+// What the error of a scrape begins with that has not even been tried.
+constexpr std::string_view kWaitsForCertificates = "waiting for certificates";
 
 std::string quoted(const std::string& name) {
   return '"' + name + '"';
@@ -110,41 +114,93 @@ void note(Reason& most, std::uint64_t samples, const std::string& text) {
   if (samples > most.samples) most = {samples, text};
 }
 
+// What another shard sends is not lost.
+std::uint64_t of_other_shards(const SinkCounts& counts) {
+  return counts.by_verdict[static_cast<std::size_t>(Verdict::OtherShard)];
+}
+
 Reason main_reason(const SinkCounts& counts) {
   Reason most;
   for (std::size_t i = 0; i < kVerdictCount; ++i) {
     const auto verdict = static_cast<Verdict>(i);
-    if (verdict != Verdict::Kept) note(most, counts.by_verdict[i], verdict_text(verdict));
+    if (verdict == Verdict::Kept || verdict == Verdict::OtherShard) continue;
+    note(most, counts.by_verdict[i], verdict_text(verdict));
   }
   note(most, counts.not_a_number, "their value is NaN");
   note(most, counts.infinite, "their value is infinite");
   return most;
 }
 
+// Where several relays share the work, some of it is theirs.
+bool is_ours(const SourceFigures& source) {
+  return source.jobs.empty() || std::any_of(source.jobs.begin(), source.jobs.end(),
+                                            [](const JobFigures& job) { return job.is_ours; });
+}
+
+// " at 10.0.0.1 for up{a="b"}": which of several it is.
+std::string target_text(const SourceFigures& source, const TargetFigures& target) {
+  std::string text;
+  if (!target.address.empty() && source.targets.size() > 1) text += " at " + target.address;
+  if (source.jobs.size() > 1) text += " for " + source.jobs.at(target.job).match;
+  return text;
+}
+
+// Of the problems of a file the first that makes it one that cannot be used.
+const std::string& main_problem(const std::vector<std::string>& problems) {
+  const auto error = std::find_if(problems.begin(), problems.end(), [](const std::string& text) {
+    return text.find(": error: ") != std::string::npos;
+  });
+  return error == problems.end() ? problems.front() : *error;
+}
+
+// "what is wrong; what to do" as its two halves.
+std::pair<std::string, std::string> parted(const std::string& error) {
+  const std::size_t end = error.find("; ");
+  if (end == std::string::npos) return {error, ""};
+  return {error.substr(0, end), error.substr(end + 2)};
+}
+
+// "14:05 UTC", or with the date when that is long ago.
+std::string moment_text(std::int64_t wall_ms, std::int64_t now_ms) {
+  const std::string text = base::utc_text(wall_ms);
+  const std::string time = text.substr(text.find('T') + 1, 5) + " UTC";
+  if (now_ms - wall_ms < kSameDayMs) return time;
+  return text.substr(0, text.find('T')) + " " + time;
+}
+
+// Who leads calls itself POD_UID.
+std::string pod_of(const std::string& identity) {
+  return identity.substr(0, identity.find('_'));
+}
+
 bool sends_nothing(const SinkCounts& counts) {
-  return counts.written + counts.converted == 0 && counts.filtered() + counts.rejected() > 0;
+  const std::uint64_t dropped = counts.filtered() + counts.rejected() - of_other_shards(counts);
+  return counts.written + counts.converted == 0 && dropped > 0;
 }
 
 class Assessment {
  public:
   explicit Assessment(const HealthInput& input)
-      : input_(input), sources_(all_sources(input.config)) {}
+      : input_(input), config_(*input.figures.config), sources_(all_sources(config_)) {}
 
   Health run() {
     check_config();
+    check_election();
     check_schedule();
     const PipelineFigures& figures = input_.figures;
     for (std::size_t i = 0; i < std::min(figures.sources.size(), sources_.size()); ++i) {
-      const bool is_scraped = !sources_[i]->url.empty();
-      if (is_scraped) check_scrapes(*sources_[i], figures.sources[i]);
+      if (is_scraped(*sources_[i], figures.sources[i])) {
+        check_scrapes(*sources_[i], figures.sources[i]);
+      }
       check_recent(*sources_[i], figures.sources[i], input_.recent.sources.at(i));
-      check_filters(figures.sources[i]);
+      if (is_scraping(input_.cluster.election)) check_filters(figures.sources[i]);
     }
     for (std::size_t i = 0; i < figures.sinks.size(); ++i) {
-      check_sink(input_.config.sinks.at(i), figures.sinks[i]);
-      check_losses(input_.config.sinks[i], figures.sinks[i], input_.recent.sinks.at(i));
+      check_sink(config_.sinks.at(i), figures.sinks[i]);
+      check_losses(config_.sinks[i], figures.sinks[i], input_.recent.sinks.at(i));
       check_sink_filters(i);
     }
+    take_notes();
     return finish();
   }
 
@@ -154,8 +210,11 @@ class Assessment {
   }
   // A command that shows more of a source.
   [[nodiscard]] std::string command(const char* name, const std::string& source) const {
-    return std::string("fedwave ") + name + " --config " + shell_word(input_.config.file) +
-           " --source " + shell_word(source);
+    return std::string("fedwave ") + name + " --config " + shell_word(config_.file) + " --source " +
+           shell_word(source);
+  }
+  [[nodiscard]] bool is_scraped(const config::Source& config, const SourceFigures& source) const {
+    return !config.url.empty() && is_scraping(input_.cluster.election) && is_ours(source);
   }
   void source_problem(HealthLevel level, const SourceFigures& source, std::string what,
                       std::string advice) {
@@ -167,8 +226,10 @@ class Assessment {
   }
 
   void check_config();
+  void check_election();
   void check_schedule();
   void check_scrapes(const config::Source& config, const SourceFigures& source);
+  void check_certificates(const config::Source& config, const SourceFigures& source);
   void check_targets(const SourceFigures& source);
   void check_recent(const config::Source& config, const SourceFigures& source,
                     const RecentCounts::Source& recent);
@@ -180,23 +241,51 @@ class Assessment {
   void check_losses(const config::Sink& config, const SinkFigures& sink,
                     const RecentCounts::Sink& recent);
   void check_sink_filters(std::size_t sink);
+  void take_notes();
   Health finish();
 
   const HealthInput& input_;
+  const config::Config& config_;
   const std::vector<const config::Source*> sources_;
   std::vector<Problem> problems_;
+  std::vector<std::string> notes_;
 };
 
 void Assessment::check_config() {
-  if (input_.config_is_current) return;
-  problems_.push_back({HealthLevel::Warning,
-                       "what is in force is not what " + input_.config.file +
-                           " says now: it was refused when it was read again, or it has changed "
-                           "and waits for a restart",
-                       "see whether it is good with: fedwave check --config " +
-                           shell_word(input_.config.file) +
-                           ". If it is, restart fedwave; until then all goes on as before",
+  const ConfigFigures& config = input_.config;
+  if (config.is_current) return;
+  std::string what = config.problems.empty()
+                         ? "the last edit of " + config.file + " is refused"
+                         : "the last edit is refused: " + main_problem(config.problems);
+  if (config.problems.size() > 1) {
+    what += " (and " + many(config.problems.size() - 1, "more problem") + ")";
+  }
+  problems_.push_back({HealthLevel::Warning, std::move(what),
+                       "the configuration from " + moment_text(config.loaded_ms, input_.now_ms) +
+                           " goes on until that is put right. See all of it with: fedwave check "
+                           "--config " +
+                           shell_word(config.file),
                        "", ""});
+}
+
+// A request that is tried again in time is nothing to tell of.
+void Assessment::check_election() {
+  const ElectionFigures& election = input_.cluster.election;
+  const bool is_leading = election.state == ElectionState::Leading;
+  const std::int64_t well_ms = is_leading ? election.renewed_ms : election.since_ms;
+  const bool takes_part = is_leading || election.state == ElectionState::Standby;
+  const bool is_moment = input_.now_ms - well_ms < kTroublePatienceMs;
+  if (!takes_part || election.last_error.empty() || is_moment) return;
+  const auto [what, advice] = parted(election.last_error);
+  problems_.push_back(
+      {is_leading ? HealthLevel::Warning : HealthLevel::Error,
+       (is_leading ? "this relay leads but cannot renew its lease " + election.lease
+                   : "this relay cannot stand for leader with the lease " + election.lease) +
+           ": " + what,
+       advice.empty() ? "can the API server be reached from here, and may the service account get, "
+                        "create and update leases in its namespace?"
+                      : advice,
+       "", ""});
 }
 
 void Assessment::check_schedule() {
@@ -209,15 +298,19 @@ void Assessment::check_schedule() {
 
 void Assessment::check_scrapes(const config::Source& config, const SourceFigures& source) {
   if (source.last_start_ms == 0) {
-    const std::int64_t waited_ms = input_.now_ms - input_.started_ms;
-    if (waited_ms < config.timeout_ms + kFirstScrapePatienceMs) return;
+    // Of a source that an edit has brought, or of a relay that was a standby, since then.
+    const std::int64_t since_ms =
+        std::max({input_.started_ms, input_.config.loaded_ms, input_.cluster.election.since_ms});
+    if (input_.now_ms - since_ms < config.timeout_ms + kFirstScrapePatienceMs) return;
     source_problem(HealthLevel::Error, source,
-                   "no scrape of source " + quoted(source.name) + " has ended since the start " +
-                       age_text(waited_ms) + " ago",
+                   "no scrape of source " + quoted(source.name) + " has ended for " +
+                       age(since_ms) + ", since it could begin",
                    "try it by hand with: " + command("dump", source.name));
     return;
   }
-  if (!source.last_error.empty()) {
+  if (source.last_error.starts_with(kWaitsForCertificates)) {
+    check_certificates(config, source);
+  } else if (!source.last_error.empty()) {
     check_targets(source);
   } else if (source.last_samples == 0) {
     source_problem(
@@ -226,9 +319,25 @@ void Assessment::check_scrapes(const config::Source& config, const SourceFigures
         has_selector(config.url) ? "no series of that Prometheus is what the URL selects: "
                                    "try the selector in its own expression browser"
         : is_federation(config)  ? "a federation page is empty without a selector: write match[]" +
-                                      place_behind(input_.config, config.where)
+                                      place_behind(config_, config.where)
                                 : "is it the right path? Look at " + config.url);
   }
+}
+
+// Of all addresses alike. Normal for as long as a sidecar takes to start.
+void Assessment::check_certificates(const config::Source& config, const SourceFigures& source) {
+  std::int64_t since_ms = input_.now_ms;
+  for (const TargetFigures& target : source.targets) {
+    if (target.failing_since_ms > 0) since_ms = std::min(since_ms, target.failing_since_ms);
+  }
+  const bool is_long = input_.now_ms - since_ms >= kTroubleIsErrorMs;
+  source_problem(
+      is_long ? HealthLevel::Error : HealthLevel::Warning, source,
+      "source " + quoted(source.name) + " has been waiting for certificates for " + age(since_ms) +
+          source.last_error.substr(kWaitsForCertificates.size()),
+      "they are looked for again and again. Is what writes them running (with Istio, the sidecar), "
+      "and is its folder the one in tls_config" +
+          place_behind(config_, config.where) + "?");
 }
 
 // A source fails when any of its addresses does.
@@ -247,7 +356,7 @@ void Assessment::check_targets(const SourceFigures& source) {
   for (const TargetFigures& target : source.targets) {
     if (target.last_error.empty()) continue;
     std::string what = "source " + quoted(source.name);
-    if (source.targets.size() > 1) what += " at " + target.address;
+    what += target_text(source, target);
     what += target.failing_since_ms > 0
                 ? " has not been scraped for " + age(target.failing_since_ms)
                 : " cannot be scraped";
@@ -283,12 +392,13 @@ void Assessment::check_filters(const SourceFigures& source) {
   const auto& sinks = source.counts.by_sink;
   if (sinks.empty() || !std::all_of(sinks.begin(), sinks.end(), sends_nothing)) return;
   const Reason reason = main_reason(sinks.front());
-  const bool is_all = reason.samples >= source.counts.read;
+  const std::uint64_t samples = source.counts.read - of_other_shards(sinks.front());
+  const bool is_all = reason.samples >= samples;
   source_problem(
       HealthLevel::Error, source,
-      "nothing of source " + quoted(source.name) + " is sent: all its " +
-          many(source.counts.read, "sample") + " are dropped, " +
-          (is_all ? "" : grouped(reason.samples) + " of them ") + "because " + reason.text,
+      "nothing of source " + quoted(source.name) + " is sent: all its " + many(samples, "sample") +
+          " are dropped, " + (is_all ? "" : grouped(reason.samples) + " of them ") + "because " +
+          reason.text,
       "see the rule for each series with: " + command("explain --live --dropped", source.name));
 }
 
@@ -352,7 +462,7 @@ void Assessment::check_trouble(const config::Sink& config, const SinkFigures& si
 
 std::string Assessment::trouble_advice(const config::Sink& config, const SinkFigures& sink) const {
   const Trouble trouble = trouble_of(sink.sender.cause);
-  const std::string where = place_behind(input_.config, config.where) + ". ";
+  const std::string where = place_behind(config_, config.where) + ". ";
   const bool is_on_disk = !config.spool.directory.empty();
   std::string advice = first_step(sink.sender.cause);
   if (trouble == Trouble::Denied) advice = "look at the sink's " + credentials_text(config) + where;
@@ -404,12 +514,35 @@ void Assessment::check_losses(const config::Sink& config, const SinkFigures& sin
   }
 }
 
+void Assessment::take_notes() {
+  const ElectionFigures& election = input_.cluster.election;
+  if (election.state == ElectionState::Standby) {
+    notes_.push_back("standing by: " + (election.holder.empty()
+                                            ? std::string("there is no leader so far; this relay "
+                                                          "stands for it")
+                                            : "the leader is " + pod_of(election.holder) +
+                                                  "; this relay takes over when that one stops or "
+                                                  "is lost"));
+  }
+  const auto& sources = input_.figures.sources;
+  const auto scraped_end = sources.begin() + static_cast<std::ptrdiff_t>(config_.sources.size());
+  if (!config_.sources.empty() && std::none_of(sources.begin(), scraped_end, is_ours)) {
+    notes_.push_back("nothing to scrape here: everything belongs to other shards");
+  }
+  for (const SinkFigures& sink : input_.figures.leaving) {
+    notes_.push_back("sink " + quoted(sink.name) + " is no longer in the configuration: " +
+                     waiting_text(sink.spool.points_waiting) + " to be delivered before it goes" +
+                     (sink.sender.trouble.empty() ? "" : ", but: " + sink.sender.trouble));
+  }
+}
+
 Health Assessment::finish() {
   std::stable_sort(problems_.begin(), problems_.end(),
                    [](const Problem& a, const Problem& b) { return a.level > b.level; });
   Health health;
   health.level = problems_.empty() ? HealthLevel::Ok : problems_.front().level;
   health.problems = std::move(problems_);
+  health.notes = std::move(notes_);
   return health;
 }
 
@@ -425,6 +558,10 @@ const char* health_level_name(HealthLevel level) {
       return "error";
   }
   return "error";
+}
+
+bool is_scraping(const ElectionFigures& election) {
+  return election.state == ElectionState::Off || election.state == ElectionState::Leading;
 }
 
 Health assess_health(const HealthInput& input) {

@@ -1,6 +1,7 @@
 #include "relay/status/history.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "relay/status/all_sources.h"
 
@@ -14,53 +15,99 @@ constexpr std::size_t kRingEntries = History::kEntriesMax + kSlotsMax;
 
 // The fewest entries, within two minutes, that always hold the same number of scrapes. An interval
 // that never meets the entries gets a minute, or itself if it is longer.
-std::size_t slots_for(std::int64_t scrape_interval_ms) {
+std::size_t slots_for(const config::Source& source) {
+  const std::int64_t interval_ms = std::max<std::int64_t>(source.interval_ms, 1);
   for (std::size_t slots = 2; slots <= 2 * kMinuteSlots; ++slots) {
     const auto span_ms = static_cast<std::int64_t>(slots) * History::kIntervalMs;
-    if (span_ms % scrape_interval_ms == 0) return slots;
+    if (span_ms % interval_ms == 0) return slots;
   }
-  const auto needed = (scrape_interval_ms + History::kIntervalMs - 1) / History::kIntervalMs;
+  const auto needed = (interval_ms + History::kIntervalMs - 1) / History::kIntervalMs;
   return std::clamp(static_cast<std::size_t>(needed), kMinuteSlots, kSlotsMax);
+}
+
+std::size_t sink_slots(const config::Config& config) {
+  std::size_t most = 1;
+  for (const config::Source* source : all_sources(config))
+    most = std::max(most, slots_for(*source));
+  return most;
+}
+
+// What is smaller than before has begun anew: an edit has made another one of the same name.
+std::uint64_t growth(std::uint64_t now, std::uint64_t before) {
+  return now >= before ? now - before : now;
 }
 
 }  // namespace
 
-History::History(const config::Config& config, const base::Clock& clock) : clock_(clock) {
-  for (const config::Source* source : all_sources(config)) {
-    source_slots_.push_back(slots_for(std::max<std::int64_t>(source->interval_ms, 1)));
-    sink_slots_ = std::max(sink_slots_, source_slots_.back());
-  }
-  zero_.sources.resize(source_slots_.size());
-  zero_.sinks.resize(config.sinks.size());
-  ring_.assign(kRingEntries, zero_);
-}
+// Looks an item up by its name, which is at the same place in all entries of one configuration.
+template <class Item>
+class History::Column {
+ public:
+  Column(std::string name, std::vector<std::string> Names::*names, std::vector<Item> Entry::*items)
+      : name_(std::move(name)), names_(names), items_(items) {}
 
-void History::fill(Entry& entry, const PipelineFigures& figures) {
-  for (std::size_t i = 0; i < std::min(entry.sources.size(), figures.sources.size()); ++i) {
-    const SourceFigures& source = figures.sources[i];
+  // An item of zeros where the entry has none of that name.
+  const Item& in(const Entry& entry) const {
+    if (entry.names.get() != seen_) find(entry);
+    const auto& items = entry.*items_;
+    return place_ < items.size() ? items[place_] : none_;
+  }
+
+ private:
+  void find(const Entry& entry) const {
+    seen_ = entry.names.get();
+    place_ = static_cast<std::size_t>(-1);
+    if (seen_ == nullptr) return;
+    const auto& names = seen_->*names_;
+    const auto found = std::find(names.begin(), names.end(), name_);
+    if (found != names.end()) place_ = static_cast<std::size_t>(found - names.begin());
+  }
+
+  const std::string name_;
+  std::vector<std::string> Names::*const names_;
+  std::vector<Item> Entry::*const items_;
+  const Item none_{};
+  mutable const Names* seen_ = nullptr;
+  mutable std::size_t place_ = static_cast<std::size_t>(-1);
+};
+
+History::History(const base::Clock& clock) : clock_(clock), ring_(kRingEntries) {}
+
+History::Entry History::entry_of(const PipelineFigures& figures) {
+  Entry entry;
+  Names names;
+  for (const SourceFigures& source : figures.sources) {
+    names.sources.push_back(source.name);
     const bool has_ended = source.last_start_ms > 0;
-    entry.sources[i] = {.read = source.counts.read,
-                        .missed = source.missed,
-                        .malformed = source.counts.malformed_total(),
-                        .scrape_ms = has_ended ? source.last_duration_ms : -1,
-                        .is_up = has_ended && source.last_error.empty()};
+    entry.sources.push_back({.read = source.counts.read,
+                             .missed = source.missed,
+                             .malformed = source.counts.malformed_total(),
+                             .scrape_ms = has_ended ? source.last_duration_ms : -1,
+                             .is_up = has_ended && source.last_error.empty()});
   }
-  for (std::size_t i = 0; i < std::min(entry.sinks.size(), figures.sinks.size()); ++i) {
-    const sinks::SpoolFigures& spool = figures.sinks[i].spool;
-    entry.sinks[i] = {.in = spool.points_spooled,
-                      .out = spool.points_delivered,
-                      .waiting = spool.points_waiting,
-                      .expired = spool.points_expired(),
-                      .quarantined = spool.points_quarantined};
+  for (const SinkFigures& sink : figures.sinks) {
+    names.sinks.push_back(sink.name);
+    const sinks::SpoolFigures& spool = sink.spool;
+    entry.sinks.push_back({.in = spool.points_spooled,
+                           .out = spool.points_delivered,
+                           .waiting = spool.points_waiting,
+                           .expired = spool.points_expired(),
+                           .quarantined = spool.points_quarantined});
   }
+  entry.names = std::make_shared<const Names>(std::move(names));
+  return entry;
 }
 
 void History::add(const PipelineFigures& figures) {
-  const std::lock_guard lock(mutex_);
-  Entry& entry = ring_[next_];
+  Entry entry = entry_of(figures);
   entry.at_ms = clock_.wall_ms();
   entry.steady_ms = clock_.steady_ms();
-  fill(entry, figures);
+  const std::lock_guard lock(mutex_);
+  if (count_ > 0) {
+    const auto& before = entry_locked(count_ - 1).names;
+    if (*before == *entry.names) entry.names = before;
+  }
+  ring_[next_] = std::move(entry);
   next_ = (next_ + 1) % ring_.size();
   count_ = std::min(count_ + 1, ring_.size());
 }
@@ -76,76 +123,93 @@ const History::Entry& History::base_locked(std::size_t index, std::size_t slots)
   return count_ < ring_.size() ? zero_ : entry_locked(0);
 }
 
-template <class Count>
-double History::rate_locked(std::size_t index, std::size_t slots, const Count& count) const {
+template <class Item>
+double History::rate_locked(std::size_t index, std::size_t slots, const Column<Item>& column,
+                            std::uint64_t Item::*count) const {
   const Entry& entry = entry_locked(index);
   const Entry& base = base_locked(index, slots);
   // The time since the start is shorter, but the first scrape comes at once.
   std::int64_t span_ms = static_cast<std::int64_t>(slots) * kIntervalMs;
   if (&base != &zero_) span_ms = std::max(span_ms, entry.steady_ms - base.steady_ms);
-  return static_cast<double>(count(entry) - count(base)) * 1000 / static_cast<double>(span_ms);
+  const std::uint64_t before = column.in(base).*count;
+  return static_cast<double>(growth(column.in(entry).*count, before)) * 1000 /
+         static_cast<double>(span_ms);
 }
 
-LastHour History::last_hour() const {
+void History::add_source_locked(LastHour& hour, const config::Source& config) const {
+  const std::size_t slots = slots_for(config);
+  const Column<SourceEntry> column(config.name, &Names::sources, &Entry::sources);
+  SourceHistory source;
+  for (std::size_t i = count_ - hour.at_ms.size(); i < count_; ++i) {
+    source.read_per_s.push_back(rate_locked(i, slots, column, &SourceEntry::read));
+    const SourceEntry& entry = column.in(entry_locked(i));
+    source.scrape_ms.push_back(entry.scrape_ms);
+    source.is_up.push_back(entry.is_up);
+  }
+  hour.sources.push_back(std::move(source));
+}
+
+void History::add_sink_locked(LastHour& hour, const std::string& name, std::size_t slots) const {
+  const Column<SinkEntry> column(name, &Names::sinks, &Entry::sinks);
+  SinkHistory sink;
+  for (std::size_t i = count_ - hour.at_ms.size(); i < count_; ++i) {
+    sink.in_per_s.push_back(rate_locked(i, slots, column, &SinkEntry::in));
+    sink.out_per_s.push_back(rate_locked(i, slots, column, &SinkEntry::out));
+    sink.waiting.push_back(column.in(entry_locked(i)).waiting);
+  }
+  hour.sinks.push_back(std::move(sink));
+}
+
+LastHour History::last_hour(const config::Config& config) const {
   LastHour hour;
-  hour.sources.resize(zero_.sources.size());
-  hour.sinks.resize(zero_.sinks.size());
+  const std::size_t slots = sink_slots(config);
   const std::lock_guard lock(mutex_);
   for (std::size_t i = count_ - std::min(count_, kEntriesMax); i < count_; ++i) {
-    const Entry& entry = entry_locked(i);
-    hour.at_ms.push_back(entry.at_ms);
-    for (std::size_t s = 0; s < hour.sources.size(); ++s) {
-      SourceHistory& source = hour.sources[s];
-      source.read_per_s.push_back(
-          rate_locked(i, source_slots_[s], [s](const Entry& e) { return e.sources[s].read; }));
-      source.scrape_ms.push_back(entry.sources[s].scrape_ms);
-      source.is_up.push_back(entry.sources[s].is_up);
-    }
-    for (std::size_t s = 0; s < hour.sinks.size(); ++s) {
-      SinkHistory& sink = hour.sinks[s];
-      sink.in_per_s.push_back(
-          rate_locked(i, sink_slots_, [s](const Entry& e) { return e.sinks[s].in; }));
-      sink.out_per_s.push_back(
-          rate_locked(i, sink_slots_, [s](const Entry& e) { return e.sinks[s].out; }));
-      sink.waiting.push_back(entry.sinks[s].waiting);
-    }
+    hour.at_ms.push_back(entry_locked(i).at_ms);
   }
+  for (const config::Source* source : all_sources(config)) add_source_locked(hour, *source);
+  for (const config::Sink& sink : config.sinks) add_sink_locked(hour, sink.name, slots);
   return hour;
 }
 
-Rates History::rates() const {
+Rates History::rates(const config::Config& config) const {
+  const auto sources = all_sources(config);
+  const std::size_t slots = sink_slots(config);
   Rates rates;
-  rates.read.resize(zero_.sources.size());
-  rates.sinks.resize(zero_.sinks.size());
-  rates.interval_ms = static_cast<std::int64_t>(sink_slots_) * kIntervalMs;
+  rates.read.resize(sources.size());
+  rates.sinks.resize(config.sinks.size());
+  rates.interval_ms = static_cast<std::int64_t>(slots) * kIntervalMs;
   const std::lock_guard lock(mutex_);
   if (count_ == 0) return rates;
   const std::size_t last = count_ - 1;
-  for (std::size_t s = 0; s < rates.read.size(); ++s) {
-    rates.read[s] =
-        rate_locked(last, source_slots_[s], [s](const Entry& e) { return e.sources[s].read; });
+  for (std::size_t s = 0; s < sources.size(); ++s) {
+    const Column<SourceEntry> column(sources[s]->name, &Names::sources, &Entry::sources);
+    rates.read[s] = rate_locked(last, slots_for(*sources[s]), column, &SourceEntry::read);
   }
-  for (std::size_t s = 0; s < rates.sinks.size(); ++s) {
-    rates.sinks[s] = {
-        .in = rate_locked(last, sink_slots_, [s](const Entry& e) { return e.sinks[s].in; }),
-        .out = rate_locked(last, sink_slots_, [s](const Entry& e) { return e.sinks[s].out; })};
+  for (std::size_t s = 0; s < config.sinks.size(); ++s) {
+    const Column<SinkEntry> column(config.sinks[s].name, &Names::sinks, &Entry::sinks);
+    rates.sinks[s] = {.in = rate_locked(last, slots, column, &SinkEntry::in),
+                      .out = rate_locked(last, slots, column, &SinkEntry::out)};
   }
   return rates;
 }
 
 RecentCounts History::recent(const PipelineFigures& now) const {
-  Entry entry = zero_;
-  fill(entry, now);
+  const Entry entry = entry_of(now);
   const std::lock_guard lock(mutex_);
   const Entry& base = base_locked(count_, kRecentMs / kIntervalMs);
   RecentCounts recent;
   for (std::size_t s = 0; s < entry.sources.size(); ++s) {
-    recent.sources.push_back({.missed = entry.sources[s].missed - base.sources[s].missed,
-                              .malformed = entry.sources[s].malformed - base.sources[s].malformed});
+    const Column<SourceEntry> column(now.sources[s].name, &Names::sources, &Entry::sources);
+    const SourceEntry& before = column.in(base);
+    recent.sources.push_back({.missed = growth(entry.sources[s].missed, before.missed),
+                              .malformed = growth(entry.sources[s].malformed, before.malformed)});
   }
   for (std::size_t s = 0; s < entry.sinks.size(); ++s) {
-    recent.sinks.push_back({.expired = entry.sinks[s].expired - base.sinks[s].expired,
-                            .quarantined = entry.sinks[s].quarantined - base.sinks[s].quarantined});
+    const Column<SinkEntry> column(now.sinks[s].name, &Names::sinks, &Entry::sinks);
+    const SinkEntry& before = column.in(base);
+    recent.sinks.push_back({.expired = growth(entry.sinks[s].expired, before.expired),
+                            .quarantined = growth(entry.sinks[s].quarantined, before.quarantined)});
   }
   return recent;
 }

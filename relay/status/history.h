@@ -1,11 +1,15 @@
 // The figures of the last hour, one entry every five seconds: what the page's plots show, the rates
-// over the last minute, and what has lately been lost. Its memory is fixed at the start. add()
-// from one thread (the status server's sampler), the rest from any. The clock outlives it.
+// over the last minute, and what has lately been lost. Sources and sinks go by their names, since a
+// new configuration may bring, move and remove them. An hour is kept, so that the memory is bounded
+// by how many there are. add() from one thread (the status server's sampler), the rest from any.
+// The clock outlives it.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "config/config.h"
@@ -26,6 +30,7 @@ struct SinkHistory {
   std::vector<std::uint64_t> waiting;
 };
 
+// In the order of the configuration that was asked for, as all below.
 struct LastHour {
   std::vector<std::int64_t> at_ms;  // wall time
   std::vector<SourceHistory> sources;
@@ -66,12 +71,12 @@ class History {
   static constexpr std::size_t kEntriesMax = 720;
   static constexpr std::int64_t kRecentMs = 600'000;
 
-  History(const config::Config& config, const base::Clock& clock);
+  explicit History(const base::Clock& clock);
 
   void add(const PipelineFigures& figures);
 
-  [[nodiscard]] LastHour last_hour() const;
-  [[nodiscard]] Rates rates() const;
+  [[nodiscard]] LastHour last_hour(const config::Config& config) const;
+  [[nodiscard]] Rates rates(const config::Config& config) const;
   [[nodiscard]] RecentCounts recent(const PipelineFigures& now) const;
 
  private:
@@ -89,25 +94,36 @@ class History {
     std::uint64_t expired = 0;
     std::uint64_t quarantined = 0;
   };
-  // All counts are since the start of the process.
+  // Shared by all entries between two configurations.
+  struct Names {
+    std::vector<std::string> sources;
+    std::vector<std::string> sinks;
+    bool operator==(const Names&) const = default;
+  };
+  // All counts are since the source or the sink began.
   struct Entry {
     std::int64_t at_ms = 0;      // wall time
     std::int64_t steady_ms = 0;  // what rates are taken by
+    std::shared_ptr<const Names> names;
     std::vector<SourceEntry> sources;
     std::vector<SinkEntry> sinks;
   };
+  // What the entries have of one source or sink.
+  template <class Item>
+  class Column;
 
-  static void fill(Entry& entry, const PipelineFigures& figures);
+  static Entry entry_of(const PipelineFigures& figures);
   [[nodiscard]] const Entry& entry_locked(std::size_t index) const;
   [[nodiscard]] const Entry& base_locked(std::size_t index, std::size_t slots) const;
-  // How much `count(entry)` grew in a second, over `slots` entries up to that of `index`.
-  template <class Count>
-  [[nodiscard]] double rate_locked(std::size_t index, std::size_t slots, const Count& count) const;
+  // How much `count` of the item grew in a second, over `slots` entries up to that of `index`.
+  template <class Item>
+  [[nodiscard]] double rate_locked(std::size_t index, std::size_t slots, const Column<Item>& column,
+                                   std::uint64_t Item::*count) const;
+  void add_source_locked(LastHour& hour, const config::Source& source) const;
+  void add_sink_locked(LastHour& hour, const std::string& sink, std::size_t slots) const;
 
   const base::Clock& clock_;
-  std::vector<std::size_t> source_slots_;  // by source
-  std::size_t sink_slots_ = 1;
-  Entry zero_;  // what the process began with
+  const Entry zero_;  // what the process began with
   mutable std::mutex mutex_;
   std::vector<Entry> ring_;
   std::size_t next_ = 0;   // the place in the ring of the next entry

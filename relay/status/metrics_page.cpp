@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "relay/status/all_sources.h"
+#include "relay/status/health.h"
+#include "relay/status/metrics_of_relay.h"
 #include "relay/status/metrics_text.h"
 
 namespace fedwave::relay {
@@ -21,7 +23,7 @@ constexpr std::array kScrapeFailures = {
     base::ErrorCode::HttpStatus,      base::ErrorCode::ContentType, base::ErrorCode::Truncated,
     base::ErrorCode::BadEncoding,     base::ErrorCode::BodyLimit,   base::ErrorCode::SampleLimit,
     base::ErrorCode::LineLimit,       base::ErrorCode::LabelLimit,  base::ErrorCode::NotMetrics,
-    base::ErrorCode::Cancelled,
+    base::ErrorCode::Cancelled,       base::ErrorCode::NotReady,
 };
 
 // What receivers usually answer. Anything else is shown once it has come up, too.
@@ -30,10 +32,6 @@ constexpr std::array kRetryCauses = {
     "http_404",    "http_406", "http_429",  "http_500", "http_502", "http_503", "http_504",
 };
 constexpr std::array kQuarantineCauses = {"http_400", "http_413", "unreadable_block"};
-
-double seconds(std::int64_t ms) {
-  return static_cast<double>(ms) / 1000;
-}
 
 const char* kind_name(config::SinkKind kind) {
   switch (kind) {
@@ -49,43 +47,8 @@ const char* kind_name(config::SinkKind kind) {
   return "";
 }
 
-// The known causes, and what else was counted.
-template <class Known>
-std::map<std::string, std::uint64_t> with_zeros(std::map<std::string, std::uint64_t> counts,
-                                                const Known& known) {
-  for (const char* cause : known) counts.try_emplace(cause, 0);
-  return counts;
-}
-
-// ---- of the process ----------------------------------------------------------------------------
-
-void add_process(MetricsText& page, const MetricsInput& input) {
-  const ProcessFigures& process = input.process;
-  const auto single = [&](const char* name, MetricType type, const char* help, auto value) {
-    page.begin_family(name, type, help);
-    page.add({}, value);
-  };
-  page.begin_family("fedwave_build_info", Gauge, "The version of fedwave; always 1.");
-  page.add({{"version", input.version}}, 1);
-  single("fedwave_config_last_reload_successful", Gauge,
-         "1 while the configuration in force is what the file said when it was last read, 0 when "
-         "that was refused, or is good and waits for a restart.",
-         input.config_is_current ? 1 : 0);
-  single("fedwave_config_last_reload_success_timestamp_seconds", Gauge,
-         "When the configuration in force was read.", seconds(input.config_loaded_ms));
-  single("fedwave_schedule_lag_seconds", Gauge,
-         "How long the most overdue scrape has been waiting for a worker.",
-         seconds(input.figures.schedule_lag_ms));
-  single("process_cpu_seconds_total", Counter, "User and system time of all threads.",
-         process.cpu_seconds);
-  single("process_resident_memory_bytes", Gauge, "Memory that is resident.",
-         process.resident_bytes);
-  single("process_virtual_memory_bytes", Gauge, "Address space in use.", process.virtual_bytes);
-  single("process_open_fds", Gauge, "Open file descriptors.", process.open_fds);
-  single("process_max_fds", Gauge, "How many file descriptors may be open.", process.max_fds);
-  single("process_threads", Gauge, "Threads.", process.threads);
-  single("process_start_time_seconds", Gauge, "When the process started.",
-         seconds(input.started_ms));
+double to_double(std::uint64_t count) {
+  return static_cast<double>(count);
 }
 
 // ---- of each source ----------------------------------------------------------------------------
@@ -96,10 +59,6 @@ struct SourceFamily {
   const char* help;
   double (*value)(const SourceFigures&);
 };
-
-double to_double(std::uint64_t count) {
-  return static_cast<double>(count);
-}
 
 // Addresses that are gone again do not count.
 bool is_up(const SourceFigures& source) {
@@ -125,7 +84,7 @@ constexpr SourceFamily kSourceFamilies[] = {
      [](const SourceFigures& source) { return to_double(source.counts.lines); }},
     {"fedwave_samples_read_total", Counter,
      "Well-formed samples. For each source and sink, at any time: read == filtered + repeated + "
-     "rejected + converted + written.",
+     "rejected + converted + written + before.",
      [](const SourceFigures& source) { return to_double(source.counts.read); }},
     {"fedwave_series", Gauge, "Series that are known from the last scrapes.",
      [](const SourceFigures& source) { return to_double(source.series); }},
@@ -133,21 +92,46 @@ constexpr SourceFamily kSourceFamilies[] = {
      [](const SourceFigures& source) { return to_double(source.counts.new_series); }},
 };
 
-void add_up(MetricsText& page, const std::vector<SourceFigures>& sources) {
+// What a standby knows of its sources is from before, if anything.
+void add_up(MetricsText& page, const std::vector<SourceFigures>& sources, bool is_scraped) {
   page.begin_family("fedwave_source_up", Gauge,
                     "1 when the last scrape of every address of the source went well; absent "
-                    "before the first has ended.");
+                    "before the first has ended, and while this relay is a standby.");
   for (const SourceFigures& source : sources) {
-    if (source.scrapes > 0) page.add({{"source", source.name}}, is_up(source) ? 1 : 0);
+    if (is_scraped && source.scrapes > 0)
+      page.add({{"source", source.name}}, is_up(source) ? 1 : 0);
   }
   page.begin_family("fedwave_target_up", Gauge,
-                    "1 when the last scrape of this address went well; absent before the first "
-                    "has ended. The target is empty where the host name is used as it is.");
+                    "1 when the last scrape of this address went well; absent as "
+                    "fedwave_source_up is. The target is empty where the host name is used as it "
+                    "is; the match is there where each match[] is a request of its own.");
   for (const SourceFigures& source : sources) {
     for (const TargetFigures& target : source.targets) {
-      if (target.scrapes == 0) continue;
-      page.add({{"source", source.name}, {"target", target.address}},
-               target.failing_since_ms == 0 ? 1 : 0);
+      if (!is_scraped || target.scrapes == 0) continue;
+      const int up = target.failing_since_ms == 0 ? 1 : 0;
+      if (source.jobs.size() > 1) {
+        page.add({{"source", source.name},
+                  {"target", target.address},
+                  {"match", source.jobs.at(target.job).match}},
+                 up);
+      } else {
+        page.add({{"source", source.name}, {"target", target.address}}, up);
+      }
+    }
+  }
+}
+
+void add_jobs(MetricsText& page, const std::vector<SourceFigures>& sources) {
+  page.begin_family("fedwave_job_info", Gauge,
+                    "A request of the source, by its match[] where each is one of its own; the "
+                    "shard that it belongs to, and whether that is this relay; always 1.");
+  for (const SourceFigures& source : sources) {
+    for (const JobFigures& job : source.jobs) {
+      page.add({{"source", source.name},
+                {"match", job.match},
+                {"shard", std::to_string(job.shard)},
+                {"ours", job.is_ours ? "true" : "false"}},
+               1);
     }
   }
 }
@@ -226,8 +210,9 @@ void add_reasons_of_sources(MetricsText& page, const std::vector<SourceFigures>&
 
 void add_sources(MetricsText& page, const MetricsInput& input) {
   const std::vector<SourceFigures>& sources = input.figures.sources;
-  add_up(page, sources);
-  add_intervals(page, input.config);
+  add_up(page, sources, is_scraping(input.cluster.election));
+  add_jobs(page, sources);
+  add_intervals(page, *input.figures.config);
   for (const SourceFamily& family : kSourceFamilies) {
     page.begin_family(family.name, family.type, family.help);
     for (const SourceFigures& source : sources) {
@@ -265,6 +250,9 @@ constexpr FateFamily kFateFamilies[] = {
      &SinkCounts::converted},
     {"fedwave_samples_written_total", "Samples that became points in the sink's spool.",
      &SinkCounts::written},
+    {"fedwave_samples_before_total",
+     "Samples that had been read when an edit of the configuration brought the sink.",
+     &SinkCounts::before},
     {"fedwave_distributions_written_total",
      "Distributions in the sink's spool, beside the samples that were written.",
      &SinkCounts::distributions},
@@ -354,6 +342,58 @@ constexpr SinkFamily kSinkFamilies[] = {
      [](const SinkFigures& sink) { return seconds(sink.sender.pause_ms); }},
 };
 
+void add_counts(std::map<std::string, std::uint64_t>& sum,
+                const std::map<std::string, std::uint64_t>& more) {
+  for (const auto& [cause, count] : more) sum[cause] += count;
+}
+
+// Two sinks of one name, of which one leaves.
+void add_figures(SinkFigures& sum, const SinkFigures& more) {
+  sinks::SpoolFigures& spool = sum.spool;
+  spool.points_recovered += more.spool.points_recovered;
+  spool.points_spooled += more.spool.points_spooled;
+  spool.points_delivered += more.spool.points_delivered;
+  spool.points_quarantined += more.spool.points_quarantined;
+  spool.points_expired_full += more.spool.points_expired_full;
+  spool.points_expired_old += more.spool.points_expired_old;
+  spool.points_expired_damaged += more.spool.points_expired_damaged;
+  spool.points_expired_at_end += more.spool.points_expired_at_end;
+  spool.points_waiting += more.spool.points_waiting;
+  spool.points_in_memory += more.spool.points_in_memory;
+  spool.blocks_waiting += more.spool.blocks_waiting;
+  spool.bytes_waiting += more.spool.bytes_waiting;
+  if (spool.oldest_waiting_ms == 0) spool.oldest_waiting_ms = more.spool.oldest_waiting_ms;
+  sum.sender.requests += more.sender.requests;
+  sum.sender.retries += more.sender.retries;
+  add_counts(sum.sender.retries_by_cause, more.sender.retries_by_cause);
+  add_counts(sum.sender.quarantined_by_cause, more.sender.quarantined_by_cause);
+}
+
+// Those of the configuration, then those that leave; each name once.
+std::vector<SinkFigures> all_sinks(const PipelineFigures& figures) {
+  std::vector<SinkFigures> sinks = figures.sinks;
+  for (const SinkFigures& leaving : figures.leaving) {
+    const auto same = std::find_if(sinks.begin(), sinks.end(), [&](const SinkFigures& sink) {
+      return sink.name == leaving.name;
+    });
+    if (same == sinks.end()) {
+      sinks.push_back(leaving);
+    } else {
+      add_figures(*same, leaving);
+    }
+  }
+  return sinks;
+}
+
+void add_leaving(MetricsText& page, const PipelineFigures& figures) {
+  page.begin_family("fedwave_sink_leaving_points", Gauge,
+                    "Of the waiting points those of a sink that an edit has taken out of the "
+                    "configuration; absent once they are delivered.");
+  std::map<std::string, std::uint64_t> points;
+  for (const SinkFigures& sink : figures.leaving) points[sink.name] += sink.spool.points_waiting;
+  for (const auto& [sink, waiting] : points) page.add({{"sink", sink}}, waiting);
+}
+
 void add_sink_configuration(MetricsText& page, const config::Config& config) {
   page.begin_family("fedwave_sink_info", Gauge, "The kind of the sink; always 1.");
   for (const config::Sink& sink : config.sinks) {
@@ -405,35 +445,36 @@ void add_causes(MetricsText& page, const std::vector<SinkFigures>& sinks) {
   }
 }
 
-void add_oldest_waiting(MetricsText& page, const MetricsInput& input) {
+void add_oldest_waiting(MetricsText& page, const std::vector<SinkFigures>& sinks,
+                        std::int64_t now_ms) {
   page.begin_family("fedwave_sink_waiting_oldest_seconds", Gauge,
                     "How long the oldest waiting point has been in the spool; 0 when none waits.");
-  for (const SinkFigures& sink : input.figures.sinks) {
+  for (const SinkFigures& sink : sinks) {
     const std::int64_t since_ms = sink.spool.oldest_waiting_ms;
     // A clock that was set back must not make an age negative.
-    const std::int64_t age_ms =
-        since_ms == 0 ? 0 : std::max<std::int64_t>(input.now_ms - since_ms, 0);
+    const std::int64_t age_ms = since_ms == 0 ? 0 : std::max<std::int64_t>(now_ms - since_ms, 0);
     page.add({{"sink", sink.name}}, seconds(age_ms));
   }
 }
 
 void add_sinks(MetricsText& page, const MetricsInput& input) {
-  const std::vector<SinkFigures>& sinks = input.figures.sinks;
-  add_sink_configuration(page, input.config);
+  const std::vector<SinkFigures> sinks = all_sinks(input.figures);
+  add_sink_configuration(page, *input.figures.config);
   for (const SinkFamily& family : kSinkFamilies) {
     page.begin_family(family.name, family.type, family.help);
     for (const SinkFigures& sink : sinks) page.add({{"sink", sink.name}}, family.value(sink));
   }
   add_expired(page, sinks);
   add_causes(page, sinks);
-  add_oldest_waiting(page, input);
+  add_oldest_waiting(page, sinks, input.now_ms);
+  add_leaving(page, input.figures);
 }
 
 }  // namespace
 
 std::string metrics_page(const MetricsInput& input) {
   MetricsText page;
-  add_process(page, input);
+  add_metrics_of_relay(page, input);
   add_sources(page, input);
   add_fates(page, input.figures);
   add_sinks(page, input);

@@ -8,23 +8,22 @@
 #include <string>
 #include <string_view>
 
-#include "config/config.h"
 #include "relay/pipeline_figures.h"
 #include "relay/status/process_figures.h"
+#include "relay/status/relay_view.h"
 
 namespace fedwave::relay {
 
 inline constexpr const char* kMetricsContentType = "text/plain; version=0.0.4; charset=utf-8";
 
 struct MetricsInput {
-  const PipelineFigures& figures;
-  const config::Config& config;  // the one in force: intervals, kinds and bounds, by name
+  const PipelineFigures& figures;  // and the configuration that they are of
+  const ConfigFigures& config;
+  const ClusterFigures& cluster;
   const ProcessFigures& process;
   std::string_view version;
-  std::int64_t now_ms = 0;            // wall time, like all below
-  std::int64_t started_ms = 0;        // the process
-  std::int64_t config_loaded_ms = 0;  // the configuration in force
-  bool config_is_current = true;      // false: the file was read later, and refused
+  std::int64_t now_ms = 0;      // wall time, like all below
+  std::int64_t started_ms = 0;  // the process
 };
 
 std::string metrics_page(const MetricsInput& input);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -40,5 +41,18 @@ class MetricsText {
 
 // 1000 is 1000, 0.25 is 0.25.
 std::string metric_number(double value);
+
+// As Prometheus has times and durations.
+inline double seconds(std::int64_t ms) {
+  return static_cast<double>(ms) / 1000;
+}
+
+// The known causes, and what else was counted.
+template <class Known>
+std::map<std::string, std::uint64_t> with_zeros(std::map<std::string, std::uint64_t> counts,
+                                                const Known& known) {
+  for (const char* cause : known) counts.try_emplace(cause, 0);
+  return counts;
+}
 
 }  // namespace fedwave::relay

@@ -198,7 +198,7 @@ HttpReply StatusHandler::reload(const HttpRequestView& request) {
   const auto reloaded = relay_.reload();
   if (reloaded) return text_reply(200, *reloaded + "\n");
   const bool is_bad = reloaded.error().code == base::ErrorCode::InvalidArgument;
-  return text_reply(is_bad ? 400 : 501, reloaded.error().message + "\n");
+  return text_reply(is_bad ? 400 : 503, reloaded.error().message + "\n");
 }
 
 HttpReply StatusHandler::asset(const HttpRequestView& request) {
@@ -226,27 +226,28 @@ HttpReply StatusHandler::asset(const HttpRequestView& request) {
 
 HttpReply StatusHandler::config(const HttpRequestView& request) {
   if (is_browser(request)) return asset(request);
-  return text_reply(200, config::effective_yaml(relay_.config()));
+  return text_reply(200, config::effective_yaml(*relay_.config()));
 }
 
 HttpReply StatusHandler::targets(const HttpRequestView& request) {
   if (is_browser(request)) return asset(request);
-  return json_reply(targets_json(relay_.config(), relay_.figures()));
+  return json_reply(targets_json(relay_.figures()));
 }
 
 HttpReply StatusHandler::metrics(const HttpRequestView&) {
   const PipelineFigures figures = relay_.figures();
+  const ConfigFigures config = relay_.config_figures();
+  const ClusterFigures cluster = relay_.cluster();
   const ProcessFigures process = process_figures();
   HttpReply reply;
   reply.content_type = kMetricsContentType;
   reply.body = metrics_page({.figures = figures,
-                             .config = relay_.config(),
+                             .config = config,
+                             .cluster = cluster,
                              .process = process,
                              .version = kVersion,
                              .now_ms = clock_.wall_ms(),
-                             .started_ms = relay_.started_ms(),
-                             .config_loaded_ms = relay_.config_loaded_ms(),
-                             .config_is_current = relay_.config_is_current()});
+                             .started_ms = relay_.started_ms()});
   return reply;
 }
 
@@ -255,16 +256,16 @@ HttpReply StatusHandler::status(const HttpRequestView&) {
 }
 
 HttpReply StatusHandler::history(const HttpRequestView&) {
-  return json_reply(history_json(relay_.config(), history_));
+  return json_reply(history_json(*relay_.config(), history_));
 }
 
 HttpReply StatusHandler::sources(const HttpRequestView&) {
-  return json_reply(sources_json(relay_.config(), relay_.figures(), clock_.wall_ms()));
+  return json_reply(sources_json(relay_.figures(), clock_.wall_ms()));
 }
 
 HttpReply StatusHandler::sinks(const HttpRequestView&) {
-  return json_reply(
-      sinks_json(relay_.config(), relay_.figures(), history_.rates(), clock_.wall_ms()));
+  const PipelineFigures figures = relay_.figures();
+  return json_reply(sinks_json(figures, history_.rates(*figures.config), clock_.wall_ms()));
 }
 
 HttpReply StatusHandler::series(const HttpRequestView& request) {

@@ -26,7 +26,7 @@ ListenOptions listen_options(const config::Status& settings) {
 
 StatusServer::StatusServer(const config::Status& settings, RelayView& relay,
                            const base::Clock& clock)
-    : relay_(relay), history_(relay.config(), clock), handler_(settings, relay, history_, clock) {}
+    : relay_(relay), history_(clock), handler_(settings, relay, history_, clock) {}
 
 base::Expected<std::unique_ptr<StatusServer>> StatusServer::start(const config::Status& settings,
                                                                   RelayView& relay,

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <numeric>
 
+#include "config/jobs.h"
 #include "config/url.h"
 #include "relay/base/duration.h"
 #include "relay/json.h"
@@ -53,12 +54,23 @@ void add_sink_counts(JsonWriter& json, const std::string& sink, const SinkCounts
   });
   add(json, "converted", counts.converted);
   add(json, "written", counts.written);
+  add(json, "before", counts.before);
   add(json, "distributions", counts.distributions);
+  json.EndObject();
+}
+
+// One request of the source.
+void add_job(JsonWriter& json, const JobFigures& job) {
+  json.StartObject();
+  add(json, "match", job.match);
+  add(json, "shard", job.shard);
+  add(json, "ours", job.is_ours);
   json.EndObject();
 }
 
 void add_target(JsonWriter& json, const TargetFigures& target) {
   json.StartObject();
+  add(json, "job", target.job);
   add(json, "address", target.address);
   add(json, "up", target.last_start_ms > 0 && target.last_error.empty());
   add(json, "scrapes", target.scrapes);
@@ -101,6 +113,7 @@ void add_source(JsonWriter& json, const config::Source& config, const SourceFigu
     add_sink_counts(json, sinks[i].name, counts.by_sink[i]);
   }
   json.EndArray();
+  add_array(json, "jobs", source.jobs, [&](const JobFigures& job) { add_job(json, job); });
   add_array(json, "targets", source.targets, [&](const auto& target) { add_target(json, target); });
   json.EndObject();
 }
@@ -172,6 +185,78 @@ void add_sink(JsonWriter& json, const config::Sink& config, const SinkFigures& s
   json.EndObject();
 }
 
+// Its settings went with the configuration.
+void add_leaving_sink(JsonWriter& json, const SinkFigures& sink) {
+  json.StartObject();
+  add(json, "name", sink.name);
+  add_spool(json, sink.spool);
+  add_sender(json, sink.sender);
+  json.EndObject();
+}
+
+void add_config(JsonWriter& json, const ConfigFigures& config) {
+  add_object(json, "config", [&] {
+    add(json, "file", config.file);
+    add(json, "hash", config.hash);
+    add(json, "loaded_ms", config.loaded_ms);
+    add(json, "current", config.is_current);
+    add(json, "last_change", config.last_change);
+    add_object(json, "reloads", [&] {
+      add(json, "applied", config.applied);
+      add(json, "unchanged", config.unchanged);
+      add(json, "refused", config.refused);
+    });
+    add(json, "refused_ms", config.refused_ms);
+    add(json, "problems", config.problems);
+  });
+}
+
+const char* state_name(ElectionState state) {
+  switch (state) {
+    case ElectionState::Off:
+      return "off";
+    case ElectionState::Standby:
+      return "standby";
+    case ElectionState::Leading:
+      return "leading";
+    case ElectionState::Ended:
+      return "ended";
+  }
+  return "";
+}
+
+void add_cluster(JsonWriter& json, const ClusterFigures& cluster) {
+  const ElectionFigures& election = cluster.election;
+  add_object(json, "election", [&] {
+    add(json, "state", state_name(election.state));
+    add(json, "lease", election.lease);
+    add(json, "identity", election.identity);
+    add(json, "holder", election.holder);
+    add(json, "since_ms", election.since_ms);
+    add(json, "renewed_ms", election.renewed_ms);
+    add(json, "terms", election.terms);
+    add(json, "lost", election.lost);
+    add(json, "transitions", election.transitions);
+    add(json, "requests", election.requests);
+    add(json, "failures_by", election.failures_by_cause);
+    add(json, "last_error", election.last_error);
+  });
+  add_object(json, "shard", [&] {
+    add(json, "ordinal", cluster.shard.ordinal);
+    add(json, "count", cluster.shard.count);
+  });
+}
+
+void add_rates(JsonWriter& json, const Rates& rates) {
+  add_object(json, "rates", [&] {
+    double delivered = 0;
+    for (const Rates::Sink& sink : rates.sinks) delivered += sink.out;
+    add(json, "read", std::accumulate(rates.read.begin(), rates.read.end(), 0.0));
+    add(json, "delivered", delivered);
+    add(json, "interval_s", rates.interval_ms / 1000);
+  });
+}
+
 void add_health(JsonWriter& json, const Health& health) {
   const auto add_name = [&](const char* key, const std::string& name) {
     json.Key(key);
@@ -188,6 +273,7 @@ void add_health(JsonWriter& json, const Health& health) {
       add_name("sink", problem.sink);
       json.EndObject();
     });
+    add(json, "notes", health.notes);
   });
 }
 
@@ -230,7 +316,7 @@ std::string instance_of(const config::Source& source, const TargetFigures& targe
   return config::host_port_text(target.address.empty() ? url->host : target.address, port);
 }
 
-void add_active_target(JsonWriter& json, const config::Source& source,
+void add_active_target(JsonWriter& json, const config::Source& source, const config::Job& job,
                        const TargetFigures& target) {
   const char* health = target.last_error.empty() ? "up" : "down";
   json.StartObject();
@@ -238,10 +324,11 @@ void add_active_target(JsonWriter& json, const config::Source& source,
   add_object(json, "labels", [&] {
     add(json, "job", source.name);
     add(json, "instance", instance_of(source, target));
+    if (!job.match.empty()) add(json, "match", job.match);
   });
   add(json, "scrapePool", source.name);
-  add(json, "scrapeUrl", source.url);
-  add(json, "globalUrl", source.url);
+  add(json, "scrapeUrl", job.url);
+  add(json, "globalUrl", job.url);
   add(json, "lastError", target.last_error);
   add(json, "lastScrape", rfc3339(target.last_start_ms));
   add(json, "lastScrapeDuration", static_cast<double>(target.last_duration_ms) / 1000);
@@ -254,43 +341,39 @@ void add_active_target(JsonWriter& json, const config::Source& source,
 }  // namespace
 
 std::string status_json(const RelayView& relay, const History& history, std::int64_t now_ms) {
-  const config::Config& config = relay.config();
   const PipelineFigures figures = relay.figures();
+  const ConfigFigures config = relay.config_figures();
+  const ClusterFigures cluster = relay.cluster();
   const RecentCounts recent = history.recent(figures);
-  const Health health = assess_health({.config = config,
-                                       .figures = figures,
+  const Health health = assess_health({.figures = figures,
                                        .recent = recent,
+                                       .config = config,
+                                       .cluster = cluster,
                                        .started_ms = relay.started_ms(),
-                                       .now_ms = now_ms,
-                                       .config_is_current = relay.config_is_current()});
-  const Rates rates = history.rates();
+                                       .now_ms = now_ms});
+  std::uint64_t series = 0;
+  for (const SourceFigures& source : figures.sources) series += source.series;
+  std::uint64_t waiting = 0;
+  for (const SinkFigures& sink : figures.sinks) waiting += sink.spool.points_waiting;
+  for (const SinkFigures& sink : figures.leaving) waiting += sink.spool.points_waiting;
   return json_object([&](JsonWriter& json) {
     add(json, "version", kVersion);
-    add(json, "config", config.file);
-    add(json, "cluster", config.cluster_name);
+    add_config(json, config);
+    add(json, "cluster", figures.config->cluster_name);
+    add_cluster(json, cluster);
     add(json, "pid", ::getpid());
     add(json, "started_ms", relay.started_ms());
     add(json, "now_ms", now_ms);
     add(json, "stopping", relay.is_stopping());
     add_health(json, health);
-    add_object(json, "rates", [&] {
-      double delivered = 0;
-      for (const Rates::Sink& sink : rates.sinks) delivered += sink.out;
-      add(json, "read", std::accumulate(rates.read.begin(), rates.read.end(), 0.0));
-      add(json, "delivered", delivered);
-      add(json, "interval_s", rates.interval_ms / 1000);
-    });
-    std::uint64_t series = 0;
-    for (const SourceFigures& source : figures.sources) series += source.series;
+    add_rates(json, history.rates(*figures.config));
     add(json, "series", series);
-    std::uint64_t waiting = 0;
-    for (const SinkFigures& sink : figures.sinks) waiting += sink.spool.points_waiting;
     add(json, "waiting", waiting);
   });
 }
 
 std::string history_json(const config::Config& config, const History& history) {
-  const LastHour hour = history.last_hour();
+  const LastHour hour = history.last_hour(config);
   const auto sources = all_sources(config);
   return json_object([&](JsonWriter& json) {
     add(json, "interval_ms", History::kIntervalMs);
@@ -315,9 +398,8 @@ std::string history_json(const config::Config& config, const History& history) {
   });
 }
 
-std::string sources_json(const config::Config& config, const PipelineFigures& figures,
-                         std::int64_t now_ms) {
-  const auto sources = all_sources(config);
+std::string sources_json(const PipelineFigures& figures, std::int64_t now_ms) {
+  const auto sources = all_sources(*figures.config);
   return json_object([&](JsonWriter& json) {
     add(json, "now_ms", now_ms);
     json.Key("sources");
@@ -329,8 +411,8 @@ std::string sources_json(const config::Config& config, const PipelineFigures& fi
   });
 }
 
-std::string sinks_json(const config::Config& config, const PipelineFigures& figures,
-                       const Rates& rates, std::int64_t now_ms) {
+std::string sinks_json(const PipelineFigures& figures, const Rates& rates, std::int64_t now_ms) {
+  const config::Config& config = *figures.config;
   return json_object([&](JsonWriter& json) {
     add(json, "now_ms", now_ms);
     json.Key("sinks");
@@ -339,18 +421,22 @@ std::string sinks_json(const config::Config& config, const PipelineFigures& figu
       add_sink(json, config.sinks[i], figures.sinks[i], rates.sinks[i]);
     }
     json.EndArray();
+    add_array(json, "leaving", figures.leaving,
+              [&](const SinkFigures& sink) { add_leaving_sink(json, sink); });
   });
 }
 
-std::string targets_json(const config::Config& config, const PipelineFigures& figures) {
+std::string targets_json(const PipelineFigures& figures) {
+  const config::Config& config = *figures.config;
   return json_object([&](JsonWriter& json) {
     add(json, "status", "success");
     add_object(json, "data", [&] {
       json.Key("activeTargets");
       json.StartArray();
       for (std::size_t i = 0; i < std::min(config.sources.size(), figures.sources.size()); ++i) {
+        const std::vector<config::Job> jobs = config::jobs_of(config.sources[i]);
         for (const TargetFigures& target : figures.sources[i].targets) {
-          add_active_target(json, config.sources[i], target);
+          add_active_target(json, config.sources[i], jobs.at(target.job), target);
         }
       }
       json.EndArray();

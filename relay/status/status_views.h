@@ -12,12 +12,10 @@ namespace fedwave::relay {
 
 std::string status_json(const RelayView& relay, const History& history, std::int64_t now_ms);
 std::string history_json(const config::Config& config, const History& history);
-std::string sources_json(const config::Config& config, const PipelineFigures& figures,
-                         std::int64_t now_ms);
-std::string sinks_json(const config::Config& config, const PipelineFigures& figures,
-                       const Rates& rates, std::int64_t now_ms);
+std::string sources_json(const PipelineFigures& figures, std::int64_t now_ms);
+std::string sinks_json(const PipelineFigures& figures, const Rates& rates, std::int64_t now_ms);
 
 // In the shape of Prometheus' own /api/v1/targets.
-std::string targets_json(const config::Config& config, const PipelineFigures& figures);
+std::string targets_json(const PipelineFigures& figures);
 
 }  // namespace fedwave::relay

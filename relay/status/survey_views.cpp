@@ -9,6 +9,7 @@
 #include "relay/http_server.h"
 #include "relay/json.h"
 #include "relay/status/all_sources.h"
+#include "relay/status/fitting_survey.h"
 #include "relay/status/query.h"
 
 namespace fedwave::relay {
@@ -92,9 +93,8 @@ struct Price {
   }
 };
 
-Price price_of(const RelayView& relay, const config::Source& source, const Asked& asked) {
+Price price_of(const PipelineFigures& figures, const config::Source& source, const Asked& asked) {
   Price price;
-  const PipelineFigures figures = relay.figures();
   const SinkCounts& counts = figures.sources.at(asked.source).counts.by_sink.at(asked.sink);
   const std::uint64_t passed = counts.written + counts.repeated;
   if (passed > 0) {
@@ -196,8 +196,8 @@ enum class TagSort : std::uint8_t { Series, Values, Name };
 
 std::vector<SurveyedTag> tag_rows(const Survey* survey, const Asked& asked) {
   std::vector<SurveyedTag> rows;
-  if (survey == nullptr) return rows;
-  for (const SurveyedTag& tag : survey->tags.at(asked.sink)) {
+  if (survey == nullptr || asked.sink >= survey->tags.size()) return rows;
+  for (const SurveyedTag& tag : survey->tags[asked.sink]) {
     if (contains(tag.key, asked.text)) rows.push_back(tag);
   }
   const auto sort = static_cast<TagSort>(asked.sort);
@@ -211,18 +211,20 @@ std::vector<SurveyedTag> tag_rows(const Survey* survey, const Asked& asked) {
 }  // namespace
 
 base::Expected<std::string> series_json(const RelayView& relay, std::string_view query) {
-  const config::Config& config = relay.config();
+  const PipelineFigures figures = relay.figures();
+  const config::Config& config = *figures.config;
   const auto asked =
       read_query(config, query, {"points", "series", "name"}, {"all", "kept", "dropped"});
   if (!asked) return asked.error();
-  const auto survey = relay.survey(asked->source);
+  const config::Source& source = *all_sources(config)[asked->source];
+  const auto survey = fitting_survey(relay, config, source.name);
   Totals totals = totals_of(survey.get(), asked->sink);
   std::vector<MetricRow>& rows = totals.rows;
   rows.erase(std::remove_if(rows.begin(), rows.end(),
                             [&](const MetricRow& row) { return !is_shown(row, *asked); }),
              rows.end());
   sort_rows(rows, static_cast<MetricSort>(asked->sort));
-  const Price price = price_of(relay, *all_sources(config)[asked->source], *asked);
+  const Price price = price_of(figures, source, *asked);
   return json_object([&](JsonWriter& json) {
     add_head(json, config, *asked, price, totals);
     add(json, "total", rows.size());
@@ -233,13 +235,15 @@ base::Expected<std::string> series_json(const RelayView& relay, std::string_view
 }
 
 base::Expected<std::string> tags_json(const RelayView& relay, std::string_view query) {
-  const config::Config& config = relay.config();
+  const PipelineFigures figures = relay.figures();
+  const config::Config& config = *figures.config;
   const auto asked = read_query(config, query, {"series", "values", "name"}, {"all"});
   if (!asked) return asked.error();
-  const auto survey = relay.survey(asked->source);
+  const config::Source& source = *all_sources(config)[asked->source];
+  const auto survey = fitting_survey(relay, config, source.name);
   const Totals totals = totals_of(survey.get(), asked->sink);
   const std::vector<SurveyedTag> rows = tag_rows(survey.get(), *asked);
-  const Price price = price_of(relay, *all_sources(config)[asked->source], *asked);
+  const Price price = price_of(figures, source, *asked);
   return json_object([&](JsonWriter& json) {
     add_head(json, config, *asked, price, totals);
     add(json, "total", rows.size());

@@ -8,8 +8,9 @@ import time
 import unittest
 
 from support import fedwave, web
+from support.kube_api import KubeApi
 from support.metrics_page import MetricsPage
-from support.processes import free_port, http_get
+from support.processes import accepts_connections, free_port, http_get, http_post
 from support.prometheus import PROMTOOL
 from support.relay_case import OK, RelayCase, Ticks, config, source_of
 
@@ -79,12 +80,39 @@ class OwnMetricsTest(RelayCase):
         relay = self.start([sink], "200ms")
         self.wait_for(relay, lambda: self.page(relay).total("fedwave_sink_trouble") == 1)
         text = self.text_of(relay)
-        done = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True,
-                              text=True, check=False)
-        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        self.assert_promtool_is_silent(text)
         page = MetricsPage(text)
         self.assertEqual(page.values("fedwave_scrapes_total", "source"), [NASTY, "typed", "broken"])
         self.assertEqual(page.values("fedwave_sink_info", "sink"), [NASTY])
+
+    def test_promtool_has_nothing_to_say_about_that_of_replicas(self):
+        os.mkdir(os.path.join(self.folder, "api"))
+        api = KubeApi(os.path.join(self.folder, "api"))
+        self.addCleanup(api.close)
+        path = self.write("relay.yaml", config(["{type: stdout}"], [source_of(
+            self.server, "/metrics?match[]=a&match[]=b",
+            more=", name: split, splitMatches: true")]))
+        for options, shards in ((("--lease", "fedwave"), 1),
+                                (("--shards", "3", "--shard", "2"), 3)):
+            with self.subTest(options=options):
+                self.check_replica(path, options, shards, api.environment("fedwave-0"))
+
+    def check_replica(self, path, options, shards, env):
+        port = free_port()
+        relay = fedwave.relay(path, self.folder, "--listen", f"127.0.0.1:{port}", *options, env=env)
+        relay.address = f"127.0.0.1:{port}"
+        self.addCleanup(relay.stop)
+        self.wait_for(relay, lambda: accepts_connections(port), "the status server")
+        self.wait_for(relay, lambda: self.page(relay).total("fedwave_leader") == 1, "a leader")
+        self.assert_promtool_is_silent(self.text_of(relay))
+        page = self.page(relay)
+        self.assertEqual(page.total("fedwave_shards"), shards)
+        self.assertEqual(page.values("fedwave_job_info", "match"), ["a", "b"])
+
+    def assert_promtool_is_silent(self, text):
+        done = subprocess.run([PROMTOOL, "check", "metrics"], input=text, capture_output=True,
+                              text=True, check=False)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
     def test_the_documentation_names_what_there_is(self):
         relay = self.start(["{type: stdout}"], "1s")
@@ -107,6 +135,31 @@ class OwnMetricsTest(RelayCase):
         self.assert_sound(self.page(relay), before)
         self.assertTrue(taken)
         self.assertEqual(relay.stop(), OK, relay.output())
+
+    def test_the_sums_agree_while_sources_and_sinks_come_and_go(self):
+        receiver, _ = self.failing_receiver()
+        sinks = [f"{{name: one, proxyAddress: '{receiver.address}'}}",
+                 f"{{name: dead, proxyAddress: '127.0.0.1:{free_port()}'}}",
+                 f"{{name: two, proxyAddress: '{receiver.address}', batchSize: 5}}"]
+        sources = [source_of(self.server, interval="50ms", more=", name: ticks"),
+                   source_of(self.server, "/histograms", "50ms",
+                             ", name: typed, convertHistograms: true")]
+        path = self.write("relay.yaml", config(sinks[:1], sources[:1]))
+        relay = fedwave.Listening(["run", "--config", path, "--log-format", "json"], self.folder)
+        self.addCleanup(relay.stop)
+        leaving = 0
+        for chosen in itertools.islice(itertools.cycle(
+                [(sinks, sources), (sinks[1:], sources[::-1]), (sinks[::2], sources[1:])]), 12):
+            self.write("relay.yaml", config(*chosen))
+            status, text = http_post(f"http://{relay.address}/-/reload")
+            self.assertEqual(status, 200, text)
+            for _ in range(5):
+                page = self.page(relay)
+                self.assertEqual(page.sums_that_differ(), [])
+                leaving += page.total("fedwave_sink_leaving_points")
+        self.assertGreater(leaving, 0, "points of the dead sink have waited")
+        self.assertGreater(page.total("fedwave_samples_before_total"), 0)
+        self.assertEqual(page.total("fedwave_config_reloads_total", result="applied"), 12)
 
     def assert_sound(self, page, before):
         self.assertEqual(page.sums_that_differ(), [])

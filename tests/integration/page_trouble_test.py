@@ -1,12 +1,14 @@
 """The status page where not all is well: a relay that comes and goes, sources and sinks that fail,
-credentials, strangers' text; and what it advises."""
+edits of the configuration, replicas, credentials, strangers' text; and what it advises."""
+import os
 import re
 import unittest
 
 from support import web
+from support.kube_api import KubeApi
 from support.page_case import (CONTRAST_MIN, Demo, HOSTILE, LOW_CONTRAST, NARROWEST, PageCase,
                                SINK_ROW, SOURCE_ROW)
-from support.processes import free_port, http_get
+from support.processes import free_port, http_get, http_post
 
 
 class RestartTest(PageCase):
@@ -79,6 +81,122 @@ class AdviceTest(PageCase):
         self.show(f"http://{address}/#why?{asked}")
         self.browser.wait_for_text("#why-answer .note", "This is one of fedwave's own points")
         self.assertIn("Sent", self.browser.text("#why-answer article h2"))
+
+
+class EditTest(PageCase):
+    """What the page shows of edits of the configuration while the relay runs."""
+
+    def edit(self, address, old, new):
+        self.write("relay.yaml", self.read("relay.yaml").replace(old, new))
+        return http_post(f"http://{address}/-/reload")
+
+    def test_a_refused_edit_is_shown_with_its_problems_until_a_good_one_comes(self):
+        server = self.web_server({"/metrics": web.page("up 1\n")})
+        _, address = self.relay_with_page(server.url("/metrics"))
+        self.show(f"http://{address}/#config")
+        self.assertNotIn("refused", self.browser.text("header"))
+        self.assertEqual(self.edit(address, "interval: 1s", "intervall: 1s, timeout: x")[0], 400)
+        self.browser.wait_for_text("#verdict", "One thing needs you")
+        place = r"relay\.yaml:\d+:\d+: error: "
+        self.assertRegex(self.browser.text("#verdict li"), f"is refused: .*{place}.*"
+                         r"The configuration from \d\d:\d\d UTC goes on")
+        self.assertIn("edit refused", self.browser.text("#facts"))
+        problems = self.browser.texts("#config-state .refusal li")
+        self.assertEqual(len(problems), 2, problems)
+        for problem in problems:
+            self.assertRegex(problem, place)
+        self.assertIn("interval: 1s", self.browser.text("#yaml"))
+        for look in self.looks():
+            self.assertEqual(self.browser.script(LOW_CONTRAST, CONTRAST_MIN), [])
+            self.assert_fits()
+            self.leave_picture(f"refused-{look}")
+        self.assertEqual(self.edit(address, "intervall: 1s, timeout: x", "interval: 2s")[0], 200)
+        self.browser.wait_for_text("#verdict", "All is well")
+        self.browser.wait_for_text("#yaml", "interval: 2s")
+        self.assertEqual(self.browser.texts("#config-state .refusal"), [])
+        self.assertNotIn("refused", self.browser.text("header"))
+        self.assertRegex(self.browser.text("#config-state"), r"Last change .*\bmesh\b")
+        self.assert_quiet()
+
+    def test_a_new_source_appears_and_the_one_that_was_there_keeps_its_figures(self):
+        server = self.web_server({"/metrics": web.page("up 1\n"), "/more": web.page("more 1\n")})
+        _, address = self.relay_with_page(server.url("/metrics"))
+        self.show(f"http://{address}/#sources")
+        self.assertEqual(self.edit(
+            address, "  - {name", f"  - {{name: new, url: '{server.url('/more')}'}}\n"
+            "  - {name")[0], 200)
+        self.browser.wait_for(lambda: [name.split(" ")[-1] for name in self.browser.texts(
+            "#sources-answer h2")] == ["new", "mesh"], "both sources")
+        self.assert_quiet()
+
+
+class ReplicasTest(PageCase):
+    """What the page shows of a relay among others."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.web_server({"/metrics": web.page("up 1\n")})
+
+    def candidate(self, prepare):
+        """A relay that takes part in an election, and the address of its page."""
+        folder = os.path.join(self.folder, "api")
+        os.mkdir(folder)
+        api = KubeApi(folder)
+        self.addCleanup(api.close)
+        prepare(api)
+        return self.relay_with_page(self.server.url("/metrics"), options=("--lease", "fedwave"),
+                                    env=api.environment("fedwave-0"))[1]
+
+    def leave_pictures(self, name):
+        for look in self.looks():
+            self.assertEqual(self.browser.script(LOW_CONTRAST, CONTRAST_MIN), [])
+            self.assert_fits()
+            self.leave_picture(f"{name}-{look}")
+
+    def test_a_standby_says_that_it_is_one_and_who_leads(self):
+        address = self.candidate(lambda api: api.give_to("fedwave-1_9f3c", duration_s=3600))
+        self.show(f"http://{address}/", ready="Standing by")
+        self.browser.wait_for_text("#verdict", "The leader is fedwave-1; this relay takes over")
+        self.assertIn("Stands by fedwave-1 leads", self.browser.text("#facts"))
+        self.wait_for_answer("overview")
+        self.assertIn("elsewhere mesh", self.browser.text(SOURCE_ROW))
+        self.assertEqual(self.browser.script("return document.title"), "fedwave mesh")
+        self.assertEqual(self.server.requests("/metrics"), [])
+        for path in ("healthy", "ready"):
+            self.assertEqual(http_get(f"http://{address}/-/{path}")[0], 200)
+        self.leave_pictures("standby")
+        self.assert_quiet()
+
+    def test_a_leader_says_so(self):
+        address = self.candidate(lambda api: None)
+        self.show(f"http://{address}/")
+        self.assertRegex(self.browser.text("#facts"), r"Leads for \d+ s")
+
+    def test_an_election_that_fails_needs_somebody(self):
+        address = self.candidate(lambda api: api.trouble("status", status=403))
+        self.show(f"http://{address}/", ready="One thing needs you")
+        self.assertRegex(self.browser.text("#verdict li"),
+                         "cannot stand for leader with the lease mesh/fedwave: .*403")
+        self.assertEqual(http_get(f"http://{address}/-/ready")[0], 200)
+
+    def test_a_shard_says_which_one_it_is_and_whose_the_other_requests_are(self):
+        names = [f"part{number}" for number in range(8)]
+        _, address = self.relay_with_page(
+            self.server.url("/metrics?" + "&".join(f"match[]={name}" for name in names)),
+            filters=", splitMatches: true", options=("--shards", "3", "--shard", "1"))
+        self.show(f"http://{address}/#sources")
+        self.wait_for_answer("sources")
+        self.assertIn("Shard 1 of 0…2", self.browser.text("#facts"))
+        rows = self.browser.texts("#sources-answer table:first-of-type tbody tr")
+        self.assertEqual([row.split(" ")[0] for row in rows], names)
+        ours = [row for row in rows if "this relay" in row]
+        self.assertTrue(0 < len(ours) < len(names), rows)
+        self.browser.wait_for(
+            lambda: all("1 of 1" in row or re.search("shard [02] none here", row) for row in
+                        self.browser.texts("#sources-answer table:first-of-type tbody tr")),
+            "the first scrapes")
+        self.leave_pictures("shard")
+        self.assert_quiet()
 
 
 class CredentialsTest(PageCase):

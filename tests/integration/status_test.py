@@ -11,7 +11,8 @@ import urllib.parse
 
 from support import fedwave, web
 from support.certificates import Authority
-from support.processes import http_get
+from support.metrics_page import MetricsPage
+from support.processes import http_get, http_post
 from support.relay_case import OK, RelayCase, Ticks, config, source_of
 
 KEPT = 'istio_requests_total{app="web"} 3\nistio_requests_total{app="noisy"} 4\n'
@@ -35,6 +36,7 @@ class StatusCase(RelayCase):
         relay = self.relay(config([sink], [source_of(self.server, interval=interval, more=more)],
                                   *top),
                            "--listen", "127.0.0.1:0", "--port-file", port_file,
+                           "--config-reload", "off",
                            stdout=subprocess.DEVNULL)
 
         def port():
@@ -78,7 +80,11 @@ class EndpointsTest(StatusCase):
             with self.subTest(path=path):
                 self.assertEqual(self.status_of(path), 200)
         status = self.api("status")
-        self.assertEqual(status["health"], {"level": "ok", "problems": []})
+        self.assertEqual(status["health"], {"level": "ok", "problems": [], "notes": []})
+        self.assertEqual((status["config"]["file"], status["config"]["current"]),
+                         (os.path.join(self.folder, "relay.yaml"), True))
+        self.assertEqual((status["election"]["state"], status["shard"]),
+                         ("off", {"ordinal": 0, "count": 1}))
         self.assertEqual(status["pid"], relay.pid)
         self.assertEqual(status["series"], 3)
         [source] = self.api("sources")["sources"]
@@ -149,6 +155,66 @@ class EndpointsTest(StatusCase):
         self.assertEqual(problem["source"], "mesh")
         for path in PROBES:
             self.assertEqual(self.status_of(path), 200)
+        self.stop_well(relay)
+
+
+class ReloadTest(StatusCase):
+    def edit(self, old, new):
+        self.write("relay.yaml", self.read("relay.yaml").replace(old, new))
+        status, body = http_post(self.url("/-/reload"))
+        return status, body.decode()
+
+    def metric(self, name, **labels):
+        return MetricsPage(self.get("/metrics")[1].decode()).total(name, **labels)
+
+    def test_an_edit_is_answered_with_what_it_changed_and_shows_everywhere(self):
+        relay = self.serve()
+        self.wait_for_scrapes(relay, 2)
+        [before] = self.api("sources")["sources"]
+        first = self.api("status")["config"]
+        self.assertEqual(self.edit("none", "none")[0], 200)
+        self.assertEqual(self.api("status")["config"]["reloads"]["unchanged"], 1)
+        status, text = self.edit("- {url", f"- {{name: new, url: '{self.server.url('/new')}'}}\n"
+                                 "  - {url")
+        self.assertEqual(status, 200, text)
+        self.assertIn("new", text)
+        self.assertEqual([source["name"] for source in self.api("sources")["sources"]],
+                         ["new", "mesh"])
+        self.assertGreaterEqual(self.api("sources")["sources"][1]["read"], before["read"])
+        self.assertEqual([source["name"] for source in self.api("history")["sources"]],
+                         ["new", "mesh"])
+        self.assertEqual(self.status_of("/api/v1/series?source=new"), 200)
+        self.assertIn(b'name: "new"', self.get("/config")[1])
+        config = self.api("status")["config"]
+        self.assertNotEqual(config["hash"], first["hash"])
+        self.assertIn("new", config["last_change"])
+        self.assertEqual(self.metric("fedwave_config_reloads_total", result="applied"), 1)
+        self.assertEqual(self.metric("fedwave_config_info", hash=config["hash"]), 1)
+        self.stop_well(relay)
+
+    def test_a_bad_edit_is_refused_with_every_problem_and_everything_goes_on(self):
+        relay = self.serve()
+        self.wait_for_scrapes(relay, 1)
+        good = self.read("relay.yaml")
+        status, text = self.edit("metricAllowList", "metricAlowList")
+        self.assertEqual(status, 400, text)
+        place = r"relay\.yaml:\d+:\d+: error: .*metricAlowList.*metricAllowList"
+        self.assertRegex(text, place)
+        self.assertEqual(self.status_of("/-/ready"), 200)
+        state = self.api("status")
+        self.assertFalse(state["config"]["current"])
+        self.assertRegex(state["config"]["problems"][0], place)
+        [problem] = state["health"]["problems"]
+        self.assertEqual((problem["level"], state["health"]["level"]), ("warning", "warning"))
+        self.assertRegex(problem["what"], place)
+        self.assertRegex(problem["advice"], r"the configuration from \d\d:\d\d UTC goes on")
+        self.assertEqual(self.metric("fedwave_config_last_reload_successful"), 0)
+        self.assertEqual(self.metric("fedwave_config_reloads_total", result="refused"), 1)
+        self.wait_for_ticks(relay, 2)
+        self.write("relay.yaml", good)
+        self.assertEqual(http_post(self.url("/-/reload"))[0], 200)
+        self.assertEqual(self.api("status")["health"]["problems"], [])
+        self.assertEqual(self.metric("fedwave_config_last_reload_successful"), 1)
         self.stop_well(relay)
 
 

@@ -1,4 +1,5 @@
-// Self-signed certificates of 127.0.0.1 with their keys, made for one test and good for a day.
+// Self-signed certificates with their keys, made for one test; of 127.0.0.1 and good for a day
+// unless a test wishes otherwise.
 #pragma once
 
 #include <openssl/evp.h>
@@ -20,6 +21,12 @@ struct CertifiedKey {
 
 enum class KeyKind { Elliptic, Rsa };
 
+struct CertificateWish {
+  KeyKind kind = KeyKind::Elliptic;
+  const char* alternative_names = "IP:127.0.0.1";  // as OpenSSL writes them
+  long good_for_s = 24 * 3600;                     // from now on; negative: it has ended
+};
+
 // What `write` puts into memory.
 template <class Write>
 std::string pem(Write write) {
@@ -36,21 +43,21 @@ inline void add_extension(X509* certificate, int kind, const char* value) {
   X509_EXTENSION_free(extension);
 }
 
-inline CertifiedKey make_certified_key(KeyKind kind = KeyKind::Elliptic) {
+inline CertifiedKey make_certified_key(CertificateWish wish = {}) {
   const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> key(
-      kind == KeyKind::Rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"), EVP_PKEY_free);
+      wish.kind == KeyKind::Rsa ? EVP_RSA_gen(2048) : EVP_EC_gen("P-256"), EVP_PKEY_free);
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(X509_new(), X509_free);
   X509_set_version(certificate.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -3600);
-  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), 24 * 3600);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -2 * 24 * 3600);
+  X509_gmtime_adj(X509_getm_notAfter(certificate.get()), wish.good_for_s);
   X509_NAME* name = X509_get_subject_name(certificate.get());
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
                              reinterpret_cast<const unsigned char*>("127.0.0.1"), -1, -1, 0);
   X509_set_issuer_name(certificate.get(), name);
   X509_set_pubkey(certificate.get(), key.get());
   add_extension(certificate.get(), NID_basic_constraints, "critical,CA:TRUE");
-  add_extension(certificate.get(), NID_subject_alt_name, "IP:127.0.0.1");
+  add_extension(certificate.get(), NID_subject_alt_name, wish.alternative_names);
   if (X509_sign(certificate.get(), key.get(), EVP_sha256()) == 0) {
     throw std::runtime_error("OpenSSL does not sign");
   }

@@ -46,7 +46,7 @@ class FakeHttpClient final : public base::HttpClient {
     std::string proxy_username;
     std::string proxy_password;
     std::string connect_address;
-    bool is_post = false;
+    base::HttpMethod method = base::HttpMethod::Get;
   };
   struct Script {
     std::deque<Answer> answers;
@@ -59,7 +59,7 @@ class FakeHttpClient final : public base::HttpClient {
                                          base::HttpReceiver& receiver) override {
     script_.asked.push_back({request.url, request.headers, std::string(request.body),
                              request.proxy_url, request.proxy_username, request.proxy_password,
-                             request.connect_address, request.is_post});
+                             request.connect_address, request.method});
     if (script_.answers.empty()) {
       return base::Error{base::ErrorCode::Unreachable, "nobody is there"};
     }

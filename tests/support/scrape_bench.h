@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "relay/transform.h"
@@ -23,11 +24,15 @@ inline constexpr std::int64_t kScrapeStartMs = 1'767'225'600'000;
 struct ScrapeBench {
   explicit ScrapeBench(const std::string& source_yaml,
                        const std::string& sinks_yaml = "[{type: stdout}]")
-      : config(config_of(
+      : ScrapeBench(config_of(
             "clusterName: c\nsinks: " + sinks_yaml +
             "\nsources: {prometheus_sources: [{url: 'http://x/federate?match[]=a', source: s" +
-            (source_yaml.empty() ? "" : ", ") + source_yaml + "}]}\n")),
-        stages(config.sources[0], config, ""),
+            (source_yaml.empty() ? "" : ", ") + source_yaml + "}]}\n")) {}
+
+  // Of the first source.
+  explicit ScrapeBench(config::Config whole, relay::Shard shard = {})
+      : config(std::move(whole)),
+        stages(config.sources[0], config, "", shard),
         transform(config.sources[0], stages),
         spools(config.sinks.size()) {
     for (auto& spool : spools) {

@@ -4,7 +4,7 @@ import { link } from "./address.js";
 import { byId, code, el, facts, patch } from "./elements.js";
 import { clockText, many, rateText, time } from "./figures.js";
 import { relay } from "./relay.js";
-import { lastTime, sentence } from "./words.js";
+import { lastTime, podText, sentence } from "./words.js";
 
 const old = () => (relay.heardMs
   ? el("p", "What stands below is old, from ", el("b", clockText(relay.heardMs)), ".") : null);
@@ -17,6 +17,29 @@ function advised(advice) {
 const problems = (health) => el("ul.problems", health.problems.map((problem) =>
   el(problem.level === "error" ? "li.error" : "li",
     el("b", sentence(problem.what)), el("p", advised(problem.advice)))));
+const notes = (health) => health.notes.map((note) =>
+  el("p", sentence(note.replace(/^standing by: /, ""))));  // the title says it
+
+// [level, words, more] of a relay that answers and has no problems.
+function calm({ health, rates, series, waiting, election, shard, ...status }) {
+  if (election.state === "standby") {
+    return [health.level, "Standing by", notes(health)];
+  }
+  if (!series && !rates.read) {
+    return ["none", shard.count > 1 && health.notes.length ? "Nothing to do here"
+      : "Waiting for the first scrape",
+    health.notes.length ? notes(health) : el("p", "Nothing is wrong so far.")];
+  }
+  if (status.now_ms - status.started_ms < 1000 * rates.interval_s) {
+    return [health.level, "All is well",
+      [el("p", "The relay has just started; its first figures come in a few seconds."),
+        notes(health)]];
+  }
+  return [health.level, "All is well", [el("p", `${rateText(rates.read)} samples read and `,
+    `${rateText(rates.delivered)} points delivered per second over the ${lastTime(rates)}; `,
+    waiting ? [many(waiting, "point waits", "points wait"), "."] : "nothing waits."),
+  notes(health)]];
+}
 
 // [level, words, more]
 function verdict() {
@@ -32,25 +55,30 @@ function verdict() {
         el("b", clockText(relay.awaySinceMs)), "; this page goes on trying."),
       heardMs ? old() : el("p", "Is fedwave running, and is this its status address?")]];
   }
-  const { health, rates, series, waiting } = status;
+  const { health } = status;
   const n = health.problems.length;
   if (status.stopping) {
     return ["warning", "The relay is stopping", el("p", "It delivers what it can.")];
   }
   if (n) {
     const title = n === 1 ? "One thing needs you" : `${n} things need you`;
-    return [health.level, title, problems(health)];
+    return [health.level, title, [problems(health), notes(health)]];
   }
-  if (!series && !rates.read) {
-    return ["none", "Waiting for the first scrape", el("p", "Nothing is wrong so far.")];
+  return calm(status);
+}
+
+// Its place among its replicas; nothing of one that is alone.
+function role({ election, shard }) {
+  const { state, since_ms: since, holder, identity } = election;
+  const about = `${podText(identity)}, lease ${election.lease}`;
+  if (state === "leading") {
+    return [["Leads", [el("span", { title: about }, "for "), time("for", since)]]];
   }
-  if (status.now_ms - status.started_ms < 1000 * rates.interval_s) {
-    return [health.level, "All is well",
-      el("p", "The relay has just started; its first figures come in a few seconds.")];
+  if (state === "standby") {
+    return [["Stands by", el("span", { title: about },
+      holder ? `${podText(holder)} leads` : "nobody leads")]];
   }
-  return [health.level, "All is well", el("p", `${rateText(rates.read)} samples read and `,
-    `${rateText(rates.delivered)} points delivered per second over the ${lastTime(rates)}; `,
-    waiting ? [many(waiting, "point waits", "points wait"), "."] : "nothing waits.")];
+  return shard.count > 1 ? [["Shard", `${shard.ordinal} of 0…${shard.count - 1}`]] : [];
 }
 
 export function showHeader() {
@@ -66,8 +94,9 @@ export function showHeader() {
   if (!status) return;
   byId("cluster").textContent = status.cluster;
   patch(byId("facts"), ...facts("facts", [["Version", status.version],
-    ["Up for", time("for", status.started_ms)],
-    ["Configuration", link("config", {}, status.config)]]).children);
+    ["Up for", time("for", status.started_ms)], ...role(status),
+    ["Configuration", [link("config", {}, status.config.file || "built in"),
+      status.config.current ? null : el("span.refused", " edit refused")]]]).children);
 }
 
 // The browser asks for them when the page is loaded.

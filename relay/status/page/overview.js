@@ -7,7 +7,7 @@ import { ago, bytes, count, durationText, many, rate, time } from "./figures.js"
 import { drawPlots } from "./plots.js";
 import { get, relay, together } from "./relay.js";
 import { fate } from "./sources.js";
-import { OWN, isOwn, lastTime, nameText, reasons, sourceState, urlText } from "./words.js";
+import { OWN, isOurs, isOwn, lastTime, nameText, reasons, sourceState, urlText } from "./words.js";
 
 const SOURCE_COLUMNS = ["Source", "Last scrape", "Series", "Samples since the start"];
 const sourceRow = (source) => row(SOURCE_COLUMNS, [
@@ -24,6 +24,7 @@ const sourceRow = (source) => row(SOURCE_COLUMNS, [
 ]);
 
 function sinkState(sink) {
+  if (sink.isLeaving) return state("none", "leaves");
   if (sink.trouble || sink.disk_trouble) return state("error", "trouble");
   return sink.accepted_at_ms ? state("ok", "delivers") : state("none", "idle");
 }
@@ -34,16 +35,19 @@ const sinkTrouble = (sink) => [
 const backlog = (sink) => (sink.waiting ? [
   el("div", many(sink.waiting, "point", "points"), ", ", bytes(sink.waiting_bytes)),
   el("div.soft", "oldest from ", ago(sink.oldest_waiting_ms, "just now")),
-  el("div.soft", sink.spool_directory || "in memory", ", at most ", bytes(sink.spool_bytes_max)),
+  sink.isLeaving ? null : el("div.soft", sink.spool_directory || "in memory", ", at most ",
+    bytes(sink.spool_bytes_max)),
 ] : soft("nothing"));
 
 const SINK_COLUMNS = ["Sink", "Points per second", "Waiting", "Last answer",
   "Points since the start"];
 const sinkRow = (sink) => row(SINK_COLUMNS, [
   [el("div.name", sinkState(sink), sink.name),
+    sink.isLeaving ? el("div.soft", "no longer in the configuration") : null,
     sink.endpoints.map((endpoint) => el("div.soft.clip", { title: endpoint }, endpoint)),
     sinkTrouble(sink)],
-  [el("div", rate(sink.out_per_s), " out"), el("div.soft", rate(sink.in_per_s), " in")],
+  [sink.isLeaving ? soft("nothing new")
+    : [el("div", rate(sink.out_per_s), " out"), el("div.soft", rate(sink.in_per_s), " in")]],
   [backlog(sink)],
   [el("div", sink.accepted_at_ms ? ["accepted ", ago(sink.accepted_at_ms)] : soft("none yet")),
     sink.retries ? el("div.soft", many(sink.retries, "retry", "retries")) : null,
@@ -55,21 +59,25 @@ const sinkRow = (sink) => row(SINK_COLUMNS, [
     reasons(sink.expired_by)],
 ]);
 
+const leaving = (sink) => ({ ...sink, isLeaving: true, endpoints: [] });
+
 function show({ history, sources, sinks }) {
   const { rates, series, waiting } = relay.status;
   const oldest = Math.min(...sinks.sinks.map((sink) => sink.oldest_waiting_ms || Infinity));
-  const scraped = sources.sources.filter((source) => !isOwn(source));
+  const scraped = sources.sources.filter((source) => !isOwn(source) && isOurs(source));
   const up = scraped.filter((source) => source.up).length;
   patch(byId("figures"), ...facts("figures", [
     ["Read", [rate(rates.read), soft("samples, ", lastTime(rates))]],
     ["Delivered", [rate(rates.delivered), soft("points, ", lastTime(rates))]],
     ["Waiting", [count(waiting), waiting && oldest < Infinity ? soft("oldest from ", ago(oldest))
       : soft("points")]],
-    ["Series", [count(series), soft(`${up} of ${scraped.length} `,
-      scraped.length === 1 ? "source up" : "sources up")]]]).children);
+    ["Series", [count(series), soft(scraped.length
+      ? `${up} of ${scraped.length} ${scraped.length === 1 ? "source" : "sources"} up`
+      : "none is scraped here")]]]).children);
   patch(byId("overview-answer"),
     el("h2", "Sources"), table(SOURCE_COLUMNS, sources.sources.map(sourceRow)),
-    el("h2", "Sinks"), table(SINK_COLUMNS, sinks.sinks.map(sinkRow)));
+    el("h2", "Sinks"),
+    table(SINK_COLUMNS, [...sinks.sinks, ...sinks.leaving.map(leaving)].map(sinkRow)));
   drawPlots(history);
 }
 

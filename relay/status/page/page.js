@@ -52,7 +52,8 @@ function followAddress() {
 // The relay's state, and what the tab shows where that is due; or what the tab was refused.
 async function ask(tab, params) {
   const status = await get("api/v1/status");
-  const isAnother = relay.status && relay.status.started_ms !== status.started_ms;
+  const isAnother = relay.status && (relay.status.started_ms !== status.started_ms
+    || relay.status.config.loaded_ms !== status.config.loaded_ms);
   if (Date.now() < page.dueMs && !relay.awaySinceMs && !isAnother) return { status };
   try {
     return { status, answer: await tab.load(params) };

@@ -1,7 +1,7 @@
 // Sources: everything that is known of each, target by target.
 
 import { link } from "./address.js";
-import { byId, el, facts, patch, row, soft, table } from "./elements.js";
+import { byId, code, el, facts, patch, row, soft, table } from "./elements.js";
 import { ago, bytes, count, durationText, time } from "./figures.js";
 import { get } from "./relay.js";
 import { OWN, isOwn, nameText, reasons, sentence, sourceState, urlText } from "./words.js";
@@ -10,8 +10,9 @@ import { OWN, isOwn, nameText, reasons, sentence, sourceState, urlText } from ".
 // the metrics it was.
 export function fate(source, sink, hasName) {
   const sent = sink.written + sink.converted;
-  const bar = [["kept", sent], ["repeated", sink.repeated],
-    ["lost", sink.filtered + sink.rejected]];
+  const elsewhere = sink.filtered_by.other_shard ?? 0;  // nothing is lost of it
+  const bar = [["kept", sent], ["repeated", sink.repeated + elsewhere],
+    ["lost", sink.filtered + sink.rejected - elsewhere]];
   const toCost = (text, reason) => (reason in sink.filtered_by
     ? link("cost", { source: source.name, sink: sink.name, show: "dropped" }, text) : text);
   return el("div.fate",
@@ -21,12 +22,26 @@ export function fate(source, sink, hasName) {
     el("div.reasons", el("span.reason.kept", "sent ", el("b", count(sent))),
       sink.repeated ? el("span.reason.repeated", "repeated, sent before ",
         el("b", count(sink.repeated))) : null,
-      [...reasons({ ...sink.filtered_by, ...sink.rejected_by }, toCost).children]));
+      [...reasons({ ...sink.filtered_by, ...sink.rejected_by, before: sink.before },
+        toCost).children]));
+}
+
+// The requests of a source, where it has several or other relays have some of them.
+const JOB_COLUMNS = ["Request", "Scraped by", "Targets up"];
+const isShared = (source) => source.jobs.length > 1 || source.jobs.some((job) => !job.ours);
+function jobRow(job, i, { targets }) {
+  const own = targets.filter((target) => target.job === i);
+  const up = own.filter((target) => target.up).length;
+  return row(JOB_COLUMNS, [
+    [job.match ? code(job.match) : soft("all of the source")],
+    [job.ours ? "this relay" : soft(`shard ${job.shard}`)],
+    [job.ours && own.length ? `${up} of ${own.length}` : soft("none here")]]);
 }
 
 const TARGET_COLUMNS = ["Target", "Last scrape", "Took", "Samples", "Series", "Scrapes"];
-const targetRow = (target) => row(TARGET_COLUMNS, [
+const targetRow = (target, match) => row(TARGET_COLUMNS, [
   [el("div.name", sourceState(target), target.address || "as the name resolves"),
+    match ? el("div.soft", code(match)) : null,
     target.last_error ? el("div.trouble", target.last_error, target.failing_since_ms
       ? [" (for ", time("for", target.failing_since_ms), ")"] : null) : null],
   [ago(target.last_start_ms)], [durationText(target.last_duration_ms)],
@@ -57,8 +72,11 @@ const sourceSection = (source, isPicked) => el(`article.card${isPicked ? ".picke
   source.last_error ? el("p.trouble", source.last_error) : null,
   sourceFigures(source),
   source.sinks.map((sink) => [el("h3", "To ", sink.name), fate(source, sink, false)]),
-  source.targets.some((target) => target.address)
-    ? table(TARGET_COLUMNS, source.targets.map(targetRow)) : null,
+  isShared(source)
+    ? table(JOB_COLUMNS, source.jobs.map((job, i) => jobRow(job, i, source))) : null,
+  source.targets.some((target) => target.address) || source.targets.length > 1
+    ? table(TARGET_COLUMNS, source.targets.map((target) =>
+      targetRow(target, source.jobs.length > 1 ? source.jobs[target.job].match : ""))) : null,
   el("p", link("cost", { source: source.name }, "What it costs")));
 
 let scrolledFor = null;

@@ -2,6 +2,7 @@
 
 import { el, state } from "./elements.js";
 import { count, durationText } from "./figures.js";
+import { relay } from "./relay.js";
 
 // A source without a name of its own goes by its URL, of which host and path tell enough.
 export function nameText(name) {
@@ -18,6 +19,8 @@ export function urlText(url) {
 }
 
 const WORDS = {
+  other_shard: "for another shard to send",
+  other_shard: "another shard sends them",
   source_not_in_allow_list: "not on the source’s metricAllowList",
   source_deny_list: "on the source’s metricDenyList",
   source_not_in_tag_allow_list: "no tag on the source’s metricTagAllowList",
@@ -35,9 +38,11 @@ const WORDS = {
   bad_value: "the value cannot be read",
   tags_over_limit: "more than 20 tags",
   tag_value_truncated: "a tag was too long",
+  before: "read before the sink was there",
   unreachable: "could not be reached",
   timeout: "took too long",
   tls: "TLS failed",
+  not_ready: "waited for certificates",
   io: "the connection broke",
   http_status: "answered with an error",
   content_type: "answered something else than metrics",
@@ -62,9 +67,16 @@ export function reasons(by, linked = (text) => text) {
 export const sentence = (text) => text &&
   text[0].toUpperCase() + text.slice(1) + (/[.?!…:]$/.test(text) ? "" : ".");
 
+// Who takes part in an election is called POD_UID.
+export const podText = (identity) => identity.split("_")[0];
+
 export const isOwn = (source) => !source.url;  // the relay's own figures
 export const OWN = "the relay’s own figures";
+// Whether this relay scrapes it: not as a standby, nor where it belongs to another shard.
+export const isOurs = (source) => relay.status.election.state !== "standby" &&
+  source.jobs.some((job) => job.ours);
 export function sourceState(source) {
+  if (!isOwn(source) && !isOurs(source)) return state("none", "elsewhere");
   if (!source.last_start_ms && !source.last_error) return state("none", "waiting");
   return source.up ? state("ok", "up") : state("error", "down");
 }

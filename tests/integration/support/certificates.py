@@ -2,18 +2,29 @@
 import os
 import subprocess
 
+GOOD_FOR_DAYS = 2
+
 
 class Authority:
     def __init__(self, folder, name="ca"):
         self._folder = folder
+        self._name = name
         self.certificate, self.key = self._paths(name)
-        self._openssl("req", "-x509", "-nodes", *self._new_key(self.key), "-days", "2", "-subj",
-                      f"/CN=Test authority {name}", "-addext", "basicConstraints=critical,CA:TRUE",
+        self._openssl("req", "-x509", "-nodes", *self._new_key(self.key),
+                      "-days", str(GOOD_FOR_DAYS), "-subj", f"/CN=Test authority {name}",
+                      "-addext", "basicConstraints=critical,CA:TRUE",
                       "-addext", "keyUsage=critical,keyCertSign,cRLSign",
                       "-out", self.certificate)
 
-    def issue(self, name, alternative_names=""):
-        """(certificate file, key file), signed by this authority. Names as DNS:…,IP:…"""
+    def expired(self):
+        """A file with a certificate of the same name and key that ended yesterday."""
+        certificate, _ = self._paths(f"{self._name}-expired")
+        self._openssl("x509", "-in", self.certificate, "-signkey", self.key, "-days", "-1",
+                      "-out", certificate)
+        return certificate
+
+    def issue(self, name, alternative_names="", days=GOOD_FOR_DAYS):
+        """(certificate file, key file), signed by this authority. Names as DNS:…,IP:…,URI:…"""
         certificate, key = self._paths(name)
         request = os.path.join(self._folder, f"{name}.csr")
         extensions = os.path.join(self._folder, f"{name}.ext")
@@ -23,8 +34,13 @@ class Authority:
                 file.write(f"subjectAltName={alternative_names}\n")
         self._openssl("req", "-nodes", *self._new_key(key), "-subj", f"/CN={name}", "-out", request)
         self._openssl("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key,
-                      "-CAcreateserial", "-days", "2", "-extfile", extensions, "-out", certificate)
+                      "-CAcreateserial", "-days", str(days), "-extfile", extensions,
+                      "-out", certificate)
         return certificate, key
+
+    def serial(self, certificate):
+        """As hexadecimal digits."""
+        return self._openssl("x509", "-noout", "-serial", "-in", certificate).strip().split("=")[1]
 
     def _paths(self, name):
         return (os.path.join(self._folder, f"{name}.pem"),
@@ -40,3 +56,4 @@ class Authority:
                               check=False)
         if done.returncode != 0:
             raise AssertionError(f"openssl {arguments[0]}: {done.stderr}")
+        return done.stdout

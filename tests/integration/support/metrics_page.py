@@ -46,11 +46,13 @@ class MetricsPage:
         for source, sink in itertools.product(self.values("fedwave_samples_read_total", "source"),
                                               sinks):
             fates = {fate: self.total(f"fedwave_samples_{fate}_total", source=source, sink=sink)
-                     for fate in ("filtered", "repeated", "rejected", "converted", "written")}
+                     for fate in ("filtered", "repeated", "rejected", "converted", "written",
+                                  "before")}
             read = self.total("fedwave_samples_read_total", source=source)
             if read != sum(fates.values()):
                 found.append(f"{source} to {sink}: {read} read, {fates}")
-        for sink in sinks:
+        # Of those that leave, too.
+        for sink in self.values("fedwave_sink_points_spooled_total", "sink"):
             points = {what: self.total(f"fedwave_sink_points_{what}_total", sink=sink) for what in
                       ("recovered", "spooled", "delivered", "quarantined", "expired")}
             waiting = self.total("fedwave_sink_waiting_points", sink=sink)

@@ -21,7 +21,8 @@ http {{
   fastcgi_temp_path {folder}/fastcgi;
   uwsgi_temp_path {folder}/uwsgi;
   scgi_temp_path {folder}/scgi;
-  log_format seen '$server_port $status $bearer $sent_http_content_encoding';
+  log_format seen '$server_port $status $bearer $sent_http_content_encoding $connection '
+                  '$ssl_client_serial';
   access_log {folder}/access.log seen;
   gzip on;
   gzip_types *;
@@ -68,6 +69,8 @@ class Request(NamedTuple):
     status: int
     bearer: str    # the name of the token that came, or "nobody"
     encoding: str  # of the answer
+    connection: int
+    serial: str    # of the client's certificate, or "-"
 
 
 class Nginx(Server):
@@ -105,5 +108,6 @@ class Nginx(Server):
         """What was asked of a site so far, in order."""
         with open(os.path.join(self._folder, "access.log"), encoding="utf-8") as file:
             rows = [line.split() for line in file if line.endswith("\n")]
-        return [Request(int(port), int(status), bearer, encoding)
-                for port, status, bearer, encoding in rows if int(port) == self.ports[name]]
+        return [Request(int(port), int(status), bearer, encoding, int(connection), serial)
+                for port, status, bearer, encoding, connection, serial in rows
+                if int(port) == self.ports[name]]

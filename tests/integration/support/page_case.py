@@ -169,7 +169,8 @@ class PageCase(FedwaveCase):
         self.browser.screenshot(path)
         self.assertGreater(os.path.getsize(path), 20_000, path)
 
-    def relay_with_page(self, source, status="", name="mesh", proxy=None, filters="", own=""):
+    def relay_with_page(self, source, status="", name="mesh", proxy=None, filters="", own="",
+                        options=(), env=None):
         """`fedwave run` with one source and one sink of that name: the relay and its page."""
         proxy = proxy or self.receiver().address
         port = free_port()
@@ -180,7 +181,7 @@ sinks: [{{name: {json.dumps(name)}, proxyAddress: '{proxy}'}}]
 sources:
   prometheus_sources:
   - {{name: {json.dumps(name)}, url: '{source}', collection: {{interval: 1s}}{filters}}}
-{own}""")
+{own}""", *options, env=env)
         self.wait_for(relay, lambda: accepts_connections(port), "the status server")
         return relay, f"127.0.0.1:{port}"
 

@@ -38,10 +38,10 @@ def accepts_connections(port):
         return False
 
 
-def http_get(url, headers=None, timeout_s=10, ca_file=None):
+def http_get(url, headers=None, timeout_s=10, ca_file=None, method="GET"):
     """(status, body); (0, reason) while nobody answers."""
     context = ssl.create_default_context(cafile=ca_file) if ca_file else None
-    request = urllib.request.Request(url, headers=headers or {})
+    request = urllib.request.Request(url, headers=headers or {}, method=method)
     try:
         with urllib.request.urlopen(request, timeout=timeout_s, context=context) as response:
             return response.status, response.read()
@@ -50,6 +50,10 @@ def http_get(url, headers=None, timeout_s=10, ca_file=None):
             return error.code, error.read()
     except OSError as error:
         return 0, str(error).encode()
+
+
+def http_post(url, **keywords):
+    return http_get(url, method="POST", **keywords)
 
 
 class Server:

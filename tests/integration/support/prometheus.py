@@ -3,10 +3,13 @@ import json
 import os
 import urllib.parse
 
+from support.fedwave import SOURCE_ROOT
 from support.processes import Server, free_port, http_get
 
-_FOLDER = os.path.join(os.path.dirname(__file__), "..", "prometheus")
-RULES = os.path.abspath(os.path.join(_FOLDER, "istio_rules.yml"))
+_TEMPLATE = os.path.join(os.path.dirname(__file__), "..", "prometheus", "prometheus.yml.in")
+SHIPPED = os.path.join(SOURCE_ROOT, "charts", "prometheus")
+RULES = os.path.join(SHIPPED, "istio.rules.yaml")
+SCRAPE = os.path.join(SHIPPED, "federate.scrape.yaml")
 BINARY = "/usr/bin/prometheus"
 PROMTOOL = "/usr/bin/promtool"
 
@@ -15,12 +18,10 @@ class Prometheus(Server):
     def __init__(self, folder, mesh_address):
         self.address = f"127.0.0.1:{free_port()}"
         config = os.path.join(folder, "prometheus.yml")
-        with open(os.path.join(_FOLDER, "prometheus.yml.in"), encoding="utf-8") as file:
-            text = file.read()
-        for name, value in (("RULES", RULES), ("MESH", mesh_address), ("SELF", self.address)):
-            text = text.replace(f"@{name}@", value)
+        with open(_TEMPLATE, encoding="utf-8") as file:
+            text = file.read().replace("@RULES@", RULES).replace("@MESH@", mesh_address)
         with open(config, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.write(text + shipped_jobs().replace("localhost:9090", self.address))
         super().__init__([BINARY, f"--config.file={config}",
                           f"--web.listen-address={self.address}",
                           f"--storage.tsdb.path={os.path.join(folder, 'tsdb')}"],
@@ -39,3 +40,9 @@ class Prometheus(Server):
             raise AssertionError(f"Prometheus answers {status} to {selector}: {body!r}")
         return [(series["metric"], {round(t * 1000): float(v) for t, v in series["values"]})
                 for series in json.loads(body)["data"]["result"]]
+
+
+def shipped_jobs():
+    """The items of scrape_configs in the shipped file, indented as they are there."""
+    with open(SCRAPE, encoding="utf-8") as file:
+        return file.read().partition("\nscrape_configs:\n")[2]

@@ -19,6 +19,7 @@ using fedwave::config::load_text;
 using fedwave::config::LoadResult;
 using fedwave::config::PatternList;
 using fedwave::config::Repeats;
+using fedwave::config::ShardBy;
 using fedwave::config::Sink;
 using fedwave::config::SinkKind;
 using fedwave::config::Source;
@@ -79,9 +80,12 @@ const std::string kEveryKey =
     "    honorTimestamps: no\n"
     "    repeats: send\n"
     "    addresses: one\n"
+    "    splitMatches: yes\n"
+    "    shardBy: series\n"
     "    limits: {bodySize: 3GiB, lineLength: 1000, labels: 3, samples: 4}\n"
     "  - {url: 'http://h', httpConfig: {bearer_token: s3cret-token}}\n"
-    "  - {url: 'http://:s3cret-pass@h/p'}\n"
+    "  - {url: 'http://:s3cret-pass@h/p',\n"
+    "     httpConfig: {tls_config: {serverIdentities: ['spiffe://a/*', 'spiffe://b/c']}}}\n"
     "  - url: https://kubernetes.default.svc.cluster.local/metrics\n"
     "    httpConfig: {bearer_token_file: /dev/null}\n"
     "sinks:\n"
@@ -157,6 +161,8 @@ void check_same(const Source& a, const Source& b) {
   CHECK(a.honor_timestamps == b.honor_timestamps);
   CHECK(a.repeats == b.repeats);
   CHECK(a.addresses == b.addresses);
+  CHECK(a.split_matches == b.split_matches);
+  CHECK(a.shard_by == b.shard_by);
   CHECK(a.interval_ms == b.interval_ms);
   CHECK(a.timeout_ms == b.timeout_ms);
   CHECK(a.http.proxy_url == b.http.proxy_url);
@@ -167,6 +173,7 @@ void check_same(const Source& a, const Source& b) {
   CHECK(a.http.follow_redirects == b.http.follow_redirects);
   CHECK(a.http.tls.ca_file == b.http.tls.ca_file);
   CHECK(a.http.tls.insecure_skip_verify == b.http.tls.insecure_skip_verify);
+  CHECK(a.http.tls.server_identities == b.http.tls.server_identities);
   CHECK(a.limits.body_bytes == b.limits.body_bytes);
   CHECK(a.limits.line_bytes == b.limits.line_bytes);
   CHECK(a.limits.samples == b.limits.samples);
@@ -206,7 +213,7 @@ void check_same(const Sink& a, const Sink& b) {
   CHECK(a.gzip == b.gzip);
   CHECK(a.request_timeout_ms == b.request_timeout_ms);
   CHECK(a.connect_timeout_ms == b.connect_timeout_ms);
-  CHECK(a.tls.ca_file == b.tls.ca_file);
+  CHECK(a.tls == b.tls);
 }
 
 void check_same(const Config& a, const Config& b) {
@@ -258,7 +265,10 @@ TEST_CASE("the effective configuration of a file with every key means the same, 
   CHECK(again.sources[0].name == "every\tkey: # \u00e9 \x7f");
   CHECK(again.sources[0].http.headers.at("X-A").value == "<secret>");
   CHECK(again.sources[0].http.basic_username == "<secret>");
+  CHECK(again.sources[0].split_matches);
+  CHECK(again.sources[0].shard_by == ShardBy::Series);
   CHECK(again.sources[1].interval_ms == 45'000);
+  CHECK(again.sources[2].http.tls.server_identities.size() == 2);
   CHECK(again.sinks.at(0).spool.directory.empty());
   CHECK(again.sinks[0].endpoints.at(2).url == "https://r/x");
   CHECK(again.sinks[1].spool.directory == "/var/spool/${x}");

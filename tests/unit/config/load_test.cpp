@@ -20,6 +20,7 @@ using fedwave::config::LoadResult;
 using fedwave::config::PatternList;
 using fedwave::config::Problem;
 using fedwave::config::Repeats;
+using fedwave::config::ShardBy;
 using fedwave::config::Sink;
 using fedwave::config::SinkKind;
 using fedwave::config::Source;
@@ -492,6 +493,7 @@ TEST_CASE("everything of ours on a source and at the top is read") {
       in_source("    honorTimestamps: false\n"
                 "    repeats: send\n"
                 "    addresses: one\n"
+                "    shardBy: series\n"
                 "    limits: {bodySize: 512KB, lineLength: 64KiB, labels: 7, samples: 1000}\n"
                 "    httpConfig: {follow_redirects: off}\n"
                 "globCompat: overlap\n"
@@ -500,6 +502,7 @@ TEST_CASE("everything of ours on a source and at the top is read") {
   CHECK_FALSE(source.honor_timestamps);
   CHECK(source.repeats == Repeats::Send);
   CHECK(source.addresses == Addresses::One);
+  CHECK(source.shard_by == ShardBy::Series);
   CHECK(source.limits.body_bytes == 512'000);
   CHECK(source.limits.line_bytes == 65'536);
   CHECK(source.limits.labels == 7);

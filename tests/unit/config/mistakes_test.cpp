@@ -305,9 +305,10 @@ const std::vector<Mistake>& mistakes_of_a_file() {
        {"f:7:20: error: \"cert_file\" without \"key_file\"; write both or neither"}},
       {"a file that is not there",
        in_source("    httpConfig:\n"
-       "      tls_config:\n"
-       "        ca_file: /no/such/ca.crt\n"),
-       {"f:7:18: error: \"ca_file\": \"/no/such/ca.crt\" does not exist; name a file that is there, or remove the key"}},
+       "      basic_auth:\n"
+       "        username: u\n"
+       "        password_file: /no/such/password\n"),
+       {"f:8:24: error: \"password_file\": \"/no/such/password\" does not exist; name a file that is there, or remove the key"}},
       {"a token file that is not there",
        in_source("    httpConfig:\n"
        "      bearer_token_file: /no/such/token\n"),
@@ -355,6 +356,32 @@ const std::vector<Mistake>& mistakes_of_a_file() {
       {"an empty selector",
        in_source("    match: ''\n"),
        {"f:5:12: error: an empty selector in \"match\"; write a selector such as '{job=\"kubernetes-pods\"}'"}},
+      {"a split with nothing to split",
+       in_source("    splitMatches: yes\n"),
+       {"f:5:19: warning: \"splitMatches\" has nothing to split: the source has no match[]; remove it, or write several selectors under \"match\""}},
+      {"a split of one",
+       in_source("    match: up\n"
+       "    splitMatches: yes\n"),
+       {"f:6:19: warning: \"splitMatches\" has nothing to split: the source has one match[]; remove it, or write several selectors under \"match\""}},
+      {"selectors that cannot be split",
+       "sinks: [{proxyAddress: 'p:1'}]\n"
+       "sources:\n"
+       "  prometheus_sources:\n"
+       "  - url: 'http://h/m?match[]=up&match[]={a}'\n"
+       "    match:\n"
+       "    - up{a=\"b\"}\n"
+       "    - up[5m]\n"
+       "    splitMatches: yes\n",
+       {"f:4:10: error: match[] \"{a}\", character 3: one of = != =~ !~ is missing; splitMatches needs selectors as Prometheus reads them",
+       "f:6:7: warning: match[] \"up{a=\"b\"}\" adds nothing to those before it and is left out; remove it",
+       "f:7:7: error: match[] \"up[5m]\", character 3: nothing may follow the selector; splitMatches needs selectors as Prometheus reads them"}},
+      {"a split of a source without a URL",
+       "sinks: [{proxyAddress: 'p:1'}]\n"
+       "sources: {prometheus_sources: [{splitMatches: yes}]}\n",
+       {"f:2:32: error: a source without \"url\"; write url: 'http://prometheus:9090/federate?match[]={job=\"x\"}'"}},
+      {"an unknown way to share out",
+       in_source("    shardBy: serie\n"),
+       {"f:5:14: error: \"shardBy\" cannot be \"serie\"; did you mean \"series\"?"}},
       {"no url",
        "sinks: [{proxyAddress: 'p:1'}]\n"
        "sources:\n"

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <string>
+#include <vector>
 
 using fedwave::config::has_parameter;
 using fedwave::config::host_port_text;
@@ -84,6 +85,22 @@ TEST_CASE("a parameter is found by its decoded name") {
   CHECK_FALSE(has_parameter("match=x", "match[]"));
   CHECK_FALSE(has_parameter("a=match[]", "match[]"));
   CHECK_FALSE(has_parameter("", "match[]"));
+}
+
+TEST_CASE("the parameters of a query are read as a server reads them") {
+  const auto parameters =
+      fedwave::config::query_parameters("a=1+2%2B3&&match%5B%5D={x=\"&y&=z&%e9=%&a=");
+  const std::vector<std::vector<std::string>> expected = {{"a=1+2%2B3", "a", "1 2+3"},
+                                                          {"match%5B%5D={x=\"", "match[]", "{x=\""},
+                                                          {"y", "y", ""},
+                                                          {"=z", "", "z"},
+                                                          {"%e9=%", "\xe9", "%"},
+                                                          {"a=", "a", ""}};
+  REQUIRE(parameters.size() == expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    CAPTURE(i);
+    CHECK(std::vector{parameters[i].text, parameters[i].name, parameters[i].value} == expected[i]);
+  }
 }
 
 TEST_CASE("percent encoding leaves only what is never special") {

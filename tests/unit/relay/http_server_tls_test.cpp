@@ -134,7 +134,7 @@ TEST_CASE("TLS is 1.2 or newer, and an answer ends with TLS's own end") {
 TEST_CASE("a pair that is of no use is refused at the start, with the file and what to do") {
   const auto good = make_certified_key();
   const auto other = make_certified_key();
-  const auto rsa = make_certified_key(support::KeyKind::Rsa);
+  const auto rsa = make_certified_key({.kind = support::KeyKind::Rsa});
   const std::string cut = good.certificate.substr(0, good.certificate.size() / 2);
   struct Row {
     std::string certificate;  // empty: no such file

@@ -58,6 +58,7 @@ struct Bench {
 
   void add_source(const std::string& name) {
     SourceFigures& source = figures.sources.emplace_back();
+    source.jobs.emplace_back();
     source.name = name;
     source.counts = relay::ScrapeCounts(config.sinks.size());
   }
@@ -151,6 +152,18 @@ TEST_CASE("own points are of the moment when sending begins, in one block, and c
   CHECK(bench.own.transform().series() + 1 == first.counts.read);
 }
 
+TEST_CASE("whether a source is up is told by the replica that scrapes it") {
+  for (const bool is_standby : {true, false}) {
+    CAPTURE(is_standby);
+    Bench bench;
+    bench.figures.is_standby = is_standby;
+    bench.source().jobs[0].is_ours = is_standby;
+    bench.send();
+    CHECK(bench.points("kubernetes.collector.fedwave.source.up").empty());
+    CHECK_FALSE(bench.points("kubernetes.collector.fedwave.source.series").empty());
+  }
+}
+
 TEST_CASE("a source is up when a scrape has ended and no target's last one failed") {
   struct Row {
     const char* what;
@@ -196,6 +209,8 @@ TEST_CASE("the collector's names carry what the collector means by them") {
     source.missed = 4;
     for (const std::size_t sink : {0U, 1U}) bench.count(Verdict::SourceDenyList, i, sink) = 7;
   }
+  // Neither collected nor filtered here.
+  for (const std::size_t sink : {0U, 1U}) bench.count(Verdict::OtherShard, 0, sink) = 10;
   bench.count(Verdict::SourceNotInAllowList, 1, 0) = 20;
   bench.count(Verdict::SourceNotInAllowList, 1, 1) = 20;
   bench.count(Verdict::SinkDenyList, 0, 0) = 2;
@@ -221,10 +236,10 @@ TEST_CASE("the collector's names carry what the collector means by them") {
     Points points;
   };
   const Row rows[] = {
-      {"source.points.collected", {"166 \"type\"=\"prometheus\"", "50 \"type\"=\"internal\""}},
+      {"source.points.collected", {"156 \"type\"=\"prometheus\"", "50 \"type\"=\"internal\""}},
       {"source.points.filtered", {"34 \"type\"=\"prometheus\""}},
       {"source.collect.errors", {"6 \"type\"=\"prometheus\""}},
-      {"target.points.collected", {"73" + target_two, "93" + target_one}},
+      {"target.points.collected", {"73" + target_two, "83" + target_one}},
       {"target.collect.errors", {"3" + target_one, "3" + target_two}},
       {"source.manager.providers", {"3"}},
       {"source.manager.scrape.errors", {"6"}},

@@ -29,7 +29,7 @@ Scraped scrape(const std::string& source_yaml, const std::string& address = "") 
       source_yaml + "}]}\n");
   support::CollectingOutput output;
   sinks::BlockWriter writer(output, false, 1000, base::system_clock());
-  relay::Target target(config, config.sources[0], address, relay::make_curl_client(),
+  relay::Target target(config, config.sources[0], {.address = address}, relay::make_curl_client(),
                        base::system_clock());
   ScrapeResult result = target.scrape({&writer}, nullptr);
   return {std::move(result), output.lines()};

@@ -39,7 +39,7 @@ TEST_CASE("the second word to stop ends the process at once") {
     CAPTURE(row.exit_code);
     const pid_t child = fork();
     if (child == 0) {
-      StopSignals signals;
+      StopSignals signals(0);
       bool all_handed_out = true;
       for (const int number : row.sent) {
         raise(number);
@@ -52,6 +52,21 @@ TEST_CASE("the second word to stop ends the process at once") {
     REQUIRE(WIFEXITED(status));
     CHECK(WEXITSTATUS(status) == row.exit_code);
   }
+}
+
+TEST_CASE("the same word twice in one breath ends nothing") {
+  const pid_t child = fork();
+  if (child == 0) {
+    StopSignals signals(3'600'000);
+    raise(SIGTERM);
+    const bool is_told = signals.wait_for(10'000) == SIGTERM;
+    raise(SIGTERM);
+    _exit(is_told ? 0 : 1);
+  }
+  int status = 0;
+  REQUIRE(waitpid(child, &status, 0) == child);
+  REQUIRE(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 }  // namespace

@@ -67,8 +67,8 @@ TEST_CASE("a transform that takes over knows what was sent and where distributio
   Bench first(kConverts);
   first.scrape(page("10", "a 1 1767225590000\nb 1 1767225590000\n"));
   // Of two edits in a row the second one comes before any page does.
-  Bench second(std::string(kConverts) + ", tags: {x: '1'}");
-  Bench third(std::string(kConverts) + ", tags: {x: '2'}");
+  Bench second(std::string(kConverts) + ", filters: {metricDenyList: [x.*]}");
+  Bench third(std::string(kConverts) + ", filters: {metricDenyList: [y.*]}");
   second.transform.take_over(first.transform);
   third.transform.take_over(second.transform);
   const ScrapeCounts counts =

@@ -51,7 +51,7 @@ struct Asking {
                Verdict::SourceTagDenyList),
         metric("pilot_xds", "", 0, 7, Verdict::SourceNotInAllowList),
     };
-    relay.surveys[0] = survey;
+    relay.surveys["istio"] = survey;
   }
 
   rapidjson::Document ask(const std::string& series, const std::string& more = "") {
@@ -105,7 +105,7 @@ TEST_CASE("A series is explained by the sources that know its name, each with it
   survey->metrics = {
       metric("istio_requests_total", "mesh.istio.requests.total.value", 1'500, 0, Verdict::Kept),
       metric("lonely", "", 0, 1, Verdict::SinkDenyList)};
-  asking.relay.surveys[1] = survey;
+  asking.relay.surveys["other"] = survey;
   const auto both = asking.ask("istio_requests_total{code=\"503\"}");
   REQUIRE(both["explanations"].Size() == 2);
   CHECK(text(both, "note").find("source \"istio\": of the 42 known") != std::string::npos);
@@ -127,7 +127,7 @@ TEST_CASE("Of several sinks each tells how many series of a name it gets") {
   both.sinks[1].series = {4};
   const auto survey = std::make_shared<Survey>();
   survey->metrics = {both};
-  relay.surveys[0] = survey;
+  relay.surveys["istio"] = survey;
   ExplainView view(relay);
   const auto json = parse_json(*view.json("series=up%7Ba%3D%22b%22%7D"));
   CHECK(text(json, "note")
@@ -261,7 +261,7 @@ TEST_CASE("Of the names that a pattern matches ten are listed") {
     const std::string name = "m" + std::to_string(i);
     survey->metrics.push_back(metric(name, "mesh." + name + ".value", 1, 0, Verdict::Kept));
   }
-  asking.relay.surveys[1] = survey;
+  asking.relay.surveys["other"] = survey;
   const std::string note = text(asking.ask("m??.value", "&source=other"), "note");
   CHECK(note.find("It matches 13 names of source \"other\": m10.value, ") != std::string::npos);
   CHECK(note.find("m19.value and 3 more") != std::string::npos);
@@ -273,7 +273,7 @@ TEST_CASE("Fedwave's own points are known by their names") {
   survey->metrics = {
       metric("collector.version", "mesh.kubernetes.collector.version", 1, 0, Verdict::Kept)};
   survey->metrics[0].examples[0].series = "{\"collector.version\"}";
-  asking.relay.surveys[2] = survey;
+  asking.relay.surveys["internal_stats"] = survey;
   for (const std::string name :
        {"kubernetes.collector.version", "mesh.kubernetes.collector.version"}) {
     const auto json = asking.ask(name);
@@ -314,6 +314,27 @@ TEST_CASE("A name like those of fedwave's own points is explained as one of them
     CHECK(text(json, "matched_by") == "none");
     CHECK(text(json, "note").find("own points") == std::string::npos);
   }
+}
+
+TEST_CASE("After an edit a series is explained by the configuration that is in force then") {
+  Asking asking;
+  const std::string noisy = "istio_requests_total{app=\"noisy\"}";
+  CHECK(text(asking.ask(noisy)["explanations"][0], "verdict") == "dropped");
+  std::string edited = kYaml;
+  edited.replace(edited.find("[noisy]"), 7, "[silent]");
+  asking.relay.take_edit(edited);
+  const auto after = asking.ask(noisy);
+  CHECK(text(after["explanations"][0], "verdict") == "kept");
+  // Without the source that came first, and with another sink: the survey is of the one before.
+  asking.relay.take_edit(
+      "sinks: [{type: stdout}, {name: b, proxyAddress: 'q:1'}]\n"
+      "sources: {prometheus_sources: [{name: other, url: 'http://i/m'}]}\n");
+  asking.relay.surveys["other"] = asking.relay.surveys["istio"];
+  const auto moved = asking.ask(noisy);
+  REQUIRE(moved["explanations"].Size() == 1);
+  CHECK(text(moved["explanations"][0], "source") == "other");
+  CHECK(moved["explanations"][0]["sinks"].Size() == 2);
+  CHECK(text(moved, "note").find("nothing has been read yet of \"other\"") != std::string::npos);
 }
 
 TEST_CASE("What cannot be asked is refused with what can") {

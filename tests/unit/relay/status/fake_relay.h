@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,8 +21,10 @@ namespace fedwave::tests {
 inline constexpr std::int64_t kNowMs = 1'767'225'600'000;
 
 // All is well: everything has been scraped a second ago.
-inline relay::PipelineFigures calm_figures(const config::Config& config) {
+inline relay::PipelineFigures calm_figures(std::shared_ptr<const config::Config> of) {
   relay::PipelineFigures figures;
+  figures.config = std::move(of);
+  const config::Config& config = *figures.config;
   for (const config::Source* config_source : relay::all_sources(config)) {
     relay::SourceFigures source;
     source.name = config_source->name;
@@ -38,6 +41,7 @@ inline relay::PipelineFigures calm_figures(const config::Config& config) {
     target.last_start_ms = source.last_start_ms;
     target.last_samples = 100;
     source.targets.push_back(target);
+    if (!config_source->url.empty()) source.jobs.emplace_back();
     figures.sources.push_back(std::move(source));
   }
   for (const config::Sink& config_sink : config.sinks) {
@@ -52,28 +56,46 @@ inline relay::PipelineFigures calm_figures(const config::Config& config) {
   return figures;
 }
 
+inline std::shared_ptr<config::Config> shared_config(const std::string& yaml) {
+  return std::make_shared<config::Config>(support::config_of(yaml));
+}
+
 class FakeRelay : public relay::RelayView {
  public:
-  explicit FakeRelay(const std::string& yaml)
-      : config_(support::config_of(yaml)),
-        surveys(relay::all_sources(config_).size()),
-        figures_(calm_figures(config_)) {}
+  explicit FakeRelay(const std::string& yaml) {
+    take_edit(yaml);
+    config_state.file = "test.yaml";
+    config_state.hash = "0123456789abcdef";
+    config_state.loaded_ms = kNowMs - 60'000;
+  }
 
-  [[nodiscard]] const config::Config& config() const override { return config_; }
+  [[nodiscard]] std::shared_ptr<const config::Config> config() const override {
+    const std::lock_guard lock(mutex_);
+    return figures_.config;
+  }
+  [[nodiscard]] relay::ConfigFigures config_figures() const override { return config_state; }
+  [[nodiscard]] relay::ClusterFigures cluster() const override { return cluster_state; }
   [[nodiscard]] relay::PipelineFigures figures() const override {
     const std::lock_guard lock(mutex_);
     return figures_;
   }
-  [[nodiscard]] std::shared_ptr<const relay::Survey> survey(std::size_t source) const override {
-    return surveys.at(source);
+  [[nodiscard]] std::shared_ptr<const relay::Survey> survey(
+      const std::string& source) const override {
+    const auto found = surveys.find(source);
+    return found == surveys.end() ? nullptr : found->second;
   }
   [[nodiscard]] std::int64_t started_ms() const override { return kNowMs - 60'000; }
   [[nodiscard]] bool is_stopping() const override { return stopping; }
-  [[nodiscard]] std::int64_t config_loaded_ms() const override { return kNowMs - 60'000; }
-  [[nodiscard]] bool config_is_current() const override { return config_current; }
   base::Expected<std::string> reload() override {
     ++reloads;
     return reload_answer;
+  }
+
+  // Another configuration is in force from here on; nothing of the one before is kept.
+  void take_edit(const std::string& yaml) {
+    auto figures = calm_figures(shared_config(yaml));
+    const std::lock_guard lock(mutex_);
+    figures_ = std::move(figures);
   }
 
   template <class Change>
@@ -82,15 +104,12 @@ class FakeRelay : public relay::RelayView {
     change(figures_);
   }
 
- private:
-  const config::Config config_;
-
- public:
-  std::vector<std::shared_ptr<const relay::Survey>> surveys;  // by source
+  std::map<std::string, std::shared_ptr<const relay::Survey>> surveys;  // by source
   std::atomic<bool> stopping = false;
-  std::atomic<bool> config_current = true;
   std::atomic<int> reloads = 0;
   base::Expected<std::string> reload_answer = std::string("nothing has changed");
+  relay::ConfigFigures config_state;
+  relay::ClusterFigures cluster_state;
 
  private:
   mutable std::mutex mutex_;

@@ -19,24 +19,27 @@ constexpr const char* kYaml =
     "  - {name: \"it's two\", url: 'http://i/metrics'}\n";
 
 struct World {
-  World() : config(support::config_of(kYaml)), figures(tests::calm_figures(config)) {
+  World() : config(tests::shared_config(kYaml)), figures(tests::calm_figures(config)) {
+    config_state.file = "test.yaml";
+    config_state.loaded_ms = started_ms;
     recent.sources.resize(figures.sources.size());
     recent.sinks.resize(figures.sinks.size());
   }
   [[nodiscard]] Health assess() const {
-    return assess_health({.config = config,
-                          .figures = figures,
+    return assess_health({.figures = figures,
                           .recent = recent,
+                          .config = config_state,
+                          .cluster = cluster,
                           .started_ms = started_ms,
-                          .now_ms = kNowMs,
-                          .config_is_current = config_is_current});
+                          .now_ms = kNowMs});
   }
 
-  config::Config config;
+  std::shared_ptr<config::Config> config;
   PipelineFigures figures;
   RecentCounts recent;
+  ConfigFigures config_state;
+  ClusterFigures cluster;
   std::int64_t started_ms = kNowMs - 3'600'000;
-  bool config_is_current = true;
 };
 
 void drop_all(SourceFigures& source, Verdict verdict) {
@@ -136,11 +139,12 @@ TEST_CASE("Trouble with a source is told with since when, why, and what to do") 
        HealthLevel::Warning, "source \"istio\" at 10.0.0.1 has not been scraped for 1m30s: timeout",
        "by hand", "istio", ""},
       {[](World& w) { w.figures.sources[0].last_start_ms = 0; }, HealthLevel::Error,
-       "no scrape of source \"istio\" has ended since the start 1h ago", "by hand", "istio", ""},
+       "no scrape of source \"istio\" has ended for 1h, since it could begin", "by hand", "istio",
+       ""},
       {[](World& w) { w.figures.sources[0].last_samples = 0; }, HealthLevel::Warning,
        "the page of source \"istio\" has no samples", "try the selector in its own", "istio", ""},
       {[](World& w) {
-         w.config.sources[0].url = "http://h/federate";
+         w.config->sources[0].url = "http://h/federate";
          w.figures.sources[0].last_samples = 0;
        },
        HealthLevel::Warning, "the page of source \"istio\" has no samples",
@@ -164,11 +168,179 @@ TEST_CASE("Trouble with a source is told with since when, why, and what to do") 
        "fedwave dump", "istio", ""},
       {[](World& w) { w.figures.schedule_lag_ms = 31'000; }, HealthLevel::Error,
        "a scrape that is due has been waiting for 31s", "processor", "", ""},
-      {[](World& w) { w.config_is_current = false; }, HealthLevel::Warning,
-       "what is in force is not what test.yaml says now", "fedwave check --config test.yaml", "",
-       ""},
   };
   for (const Row& row : rows) check_row(row);
+}
+
+TEST_CASE("A refused edit is told with the place of its first error, and what goes on meanwhile") {
+  const auto refuse = [](World& w, std::vector<std::string> problems) {
+    w.config_state.is_current = false;
+    w.config_state.problems = std::move(problems);
+  };
+  const std::string error = "test.yaml:12:7: error: there is no key \"fliters\"; write filters";
+  const std::vector<Row> rows = {
+      {[&](World& w) { refuse(w, {error}); }, HealthLevel::Warning,
+       "the last edit is refused: " + error,
+       "the configuration from 23:00 UTC goes on until that is put right. See all of it with: "
+       "fedwave check --config test.yaml",
+       "", ""},
+      {[&](World& w) {
+         refuse(w, {"test.yaml:1:1: warning: odd", error, "test.yaml:20:1: error: more"});
+         w.config_state.loaded_ms = kNowMs - 86'400'000;
+       },
+       HealthLevel::Warning, "the last edit is refused: " + error + " (and 2 more problems)",
+       "the configuration from 2025-12-31 00:00 UTC goes on", "", ""},
+      {[&](World& w) { refuse(w, {}); }, HealthLevel::Warning,
+       "the last edit of test.yaml is refused", "goes on", "", ""},
+  };
+  for (const Row& row : rows) check_row(row);
+}
+
+TEST_CASE("A source that an edit has brought has as long for its first scrape as any") {
+  World world;
+  world.figures.sources[0].last_start_ms = 0;
+  CHECK(world.assess().problems.size() == 1);
+  world.config_state.loaded_ms = kNowMs - 5'000;
+  CHECK(world.assess().problems.empty());
+}
+
+TEST_CASE("A source that waits for certificates is told of once, in words of its own") {
+  const auto wait = [](World& w, std::int64_t since_ms) {
+    SourceFigures& source = w.figures.sources[0];
+    source.targets.push_back(source.targets[0]);
+    fail(source, "waiting for certificates: /etc/istio-certs/key.pem is not there", since_ms);
+    source.targets[1] = source.targets[0];
+  };
+  const std::vector<Row> rows = {
+      {[&](World& w) { wait(w, kNowMs - 20'000); }, HealthLevel::Warning,
+       "source \"istio\" has been waiting for certificates for 20s: /etc/istio-certs/key.pem is "
+       "not there",
+       "the one in tls_config (test.yaml:5:5)?", "istio", ""},
+      {[&](World& w) { wait(w, kNowMs - 60'000); }, HealthLevel::Error,
+       "source \"istio\" has been waiting for certificates for 1m: ", "the sidecar", "istio", ""},
+  };
+  for (const Row& row : rows) check_row(row);
+}
+
+TEST_CASE("Of several requests of a source the one that fails is named") {
+  check_row({[](World& w) {
+               SourceFigures& source = w.figures.sources[0];
+               source.jobs = {{.match = "{a=\"b\"}"}, {.match = "up"}};
+               source.targets.push_back(source.targets[0]);
+               source.targets[1].job = 1;
+               source.targets[1].last_error = source.last_error = "HTTP 500";
+               source.targets[1].failing_since_ms = kNowMs - 90'000;
+             },
+             HealthLevel::Warning,
+             "source \"istio\" for up has not been scraped for 1m30s: HTTP 500", "by hand", "istio",
+             ""});
+}
+
+TEST_CASE("What other shards scrape is no trouble here") {
+  World world;
+  SourceFigures& source = world.figures.sources[0];
+  source.last_start_ms = 0;
+  source.targets.clear();
+  source.jobs = {{.match = "up", .shard = 1, .is_ours = false}};
+  CHECK(world.assess().problems.empty());
+  CHECK(world.assess().notes.empty());
+  source.jobs.push_back({.match = "down", .shard = 0});
+  CHECK(world.assess().problems.size() == 1);
+  World idle;
+  for (SourceFigures& one : idle.figures.sources) {
+    one.jobs = {{.match = "", .shard = 1, .is_ours = false}};
+  }
+  REQUIRE(idle.assess().notes.size() == 1);
+  CHECK(idle.assess().notes[0].find("everything belongs to other shards") != std::string::npos);
+}
+
+TEST_CASE("Series that another shard sends are not dropped, whatever becomes of the others") {
+  World world;
+  const auto leave_to_others = [](SourceFigures& source) {
+    drop_all(source, Verdict::OtherShard);
+    for (SinkCounts& sink : source.counts.by_sink) {
+      sink.not_a_number = 0;
+      sink.by_verdict[static_cast<std::size_t>(Verdict::OtherShard)] = 98;
+    }
+  };
+  leave_to_others(world.figures.sources[0]);
+  CHECK(world.assess().problems.empty());
+  for (SinkCounts& sink : world.figures.sources[0].counts.by_sink) sink.not_a_number = 2;
+  REQUIRE(world.assess().problems.size() == 1);
+  CHECK(world.assess().problems[0].what.find(
+            "all its 2 samples are dropped, because their value") != std::string::npos);
+}
+
+TEST_CASE("A standby is healthy whatever it knows of the sources, and says who leads") {
+  World world;
+  ElectionFigures& election = world.cluster.election;
+  election.state = ElectionState::Standby;
+  election.holder = "fedwave-1_0b5c";
+  fail(world.figures.sources[0], "HTTP 500", kNowMs - 600'000);
+  drop_all(world.figures.sources[0], Verdict::SourceDenyList);
+  world.figures.sources[1].last_start_ms = 0;
+  const Health health = world.assess();
+  CHECK(health.problems.empty());
+  CHECK(health.level == HealthLevel::Ok);
+  REQUIRE(health.notes.size() == 1);
+  CHECK(health.notes[0].find("standing by: the leader is fedwave-1; ") == 0);
+  election.holder.clear();
+  CHECK(world.assess().notes[0].find("standing by: there is no leader so far; ") == 0);
+  election.state = ElectionState::Leading;
+  CHECK(world.assess().problems.size() == 3);
+  CHECK(world.assess().notes.empty());
+  // Its first scrapes as leader have not ended yet.
+  election.since_ms = kNowMs - 1'000;
+  CHECK(world.assess().problems.size() == 2);
+}
+
+TEST_CASE("An election that fails is told with what to do, but not each failure") {
+  const auto fail_election = [](World& w, ElectionState state, const std::string& error,
+                                std::int64_t since_ms) {
+    ElectionFigures& election = w.cluster.election;
+    election.state = state;
+    election.lease = "mesh/fedwave";
+    election.last_error = error;
+    election.since_ms = kNowMs - 3'600'000;
+    (state == ElectionState::Leading ? election.renewed_ms : election.since_ms) = since_ms;
+  };
+  const std::vector<Row> rows = {
+      {[&](World& w) {
+         fail_election(w, ElectionState::Standby, "HTTP 403; give the account a role",
+                       kNowMs - 10'000);
+       },
+       HealthLevel::Error,
+       "this relay cannot stand for leader with the lease mesh/fedwave: HTTP 403",
+       "give the account a role", "", ""},
+      {[&](World& w) {
+         fail_election(w, ElectionState::Leading, "connection refused", kNowMs - 6'000);
+       },
+       HealthLevel::Warning,
+       "this relay leads but cannot renew its lease mesh/fedwave: connection refused",
+       "can the API server be reached from here", "", ""},
+  };
+  for (const Row& row : rows) check_row(row);
+  for (const ElectionState state :
+       {ElectionState::Standby, ElectionState::Leading, ElectionState::Ended}) {
+    World world;
+    const bool is_ended = state == ElectionState::Ended;
+    fail_election(world, state, "timeout", kNowMs - (is_ended ? 60'000 : 2'000));
+    CHECK(world.assess().problems.empty());
+  }
+}
+
+TEST_CASE("A sink that leaves is a note, with what waits") {
+  World world;
+  world.figures.leaving.push_back({.name = "old", .spool = {}, .sender = {}});
+  world.figures.leaving[0].spool.points_waiting = 1'500;
+  const Health health = world.assess();
+  CHECK(health.level == HealthLevel::Ok);
+  REQUIRE(health.notes.size() == 1);
+  CHECK(health.notes[0] ==
+        "sink \"old\" is no longer in the configuration: 1,500 points wait to be delivered before "
+        "it goes");
+  world.figures.leaving[0].sender.trouble = "HTTP 503";
+  CHECK(world.assess().notes[0].ends_with("before it goes, but: HTTP 503"));
 }
 
 TEST_CASE("A source of which everything is dropped is an error that names the reason") {
@@ -292,7 +464,7 @@ TEST_CASE("What no time heals at a sink is an error at once, with what to put ri
   }
   World world;
   refuse(world.figures.sinks[0], "http_401");
-  world.config.sinks[0].token_file = "/etc/token";
+  world.config->sinks[0].token_file = "/etc/token";
   CHECK(world.assess().problems[0].advice.find("tokenFile, /etc/token, which is read again") !=
         std::string::npos);
 }

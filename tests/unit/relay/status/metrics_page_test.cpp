@@ -75,32 +75,60 @@ relay::SourceFigures source_named(const std::string& name, std::size_t sinks) {
 
 // Sources and sinks about which there is something to say in every family, with sums that agree.
 struct Everything {
+  std::shared_ptr<config::Config> config = std::make_shared<config::Config>();
   relay::PipelineFigures figures;
-  config::Config config;
+  relay::ConfigFigures config_state;
+  relay::ClusterFigures cluster;
   relay::ProcessFigures process;
 
   explicit Everything(std::size_t sources = 2, std::size_t sinks = 2) {
     std::uint64_t next = 1;
     for (std::size_t i = 0; i < sinks; ++i) add_sink("edge" + std::to_string(i), next);
+    add_figures(figures.leaving, "old", next);
+    add_figures(figures.leaving, "edge0", next);
     for (std::size_t i = 0; i < sources; ++i) {
       add_source(i == 0 ? kNasty : "source" + std::to_string(i), sinks, next);
     }
+    figures.config = config;
+    config_state = {.file = "c.yaml",
+                    .hash = "0123456789abcdef",
+                    .loaded_ms = kNowMs - 5'000,
+                    .applied = next++,
+                    .unchanged = next++,
+                    .refused = next++,
+                    .problems = {},
+                    .last_change = {}};
+    cluster.election = {.state = relay::ElectionState::Leading,
+                        .lease = "mesh/fedwave",
+                        .identity = "fedwave-0_a",
+                        .holder = "fedwave-0_a",
+                        .terms = next++,
+                        .lost = next++,
+                        .requests = next++,
+                        .failures_by_cause = {{"http_418", next++}},
+                        .last_error = {}};
+    cluster.shard = {.ordinal = 1, .count = 3};
   }
 
   std::string text() const {
     return metrics_page(MetricsInput{.figures = figures,
-                                     .config = config,
+                                     .config = config_state,
+                                     .cluster = cluster,
                                      .process = process,
                                      .version = "1.2.3",
                                      .now_ms = kNowMs,
-                                     .started_ms = kNowMs - 5'500,
-                                     .config_loaded_ms = kNowMs - 5'000});
+                                     .started_ms = kNowMs - 5'500});
   }
 
  private:
   void add_sink(const std::string& name, std::uint64_t& next) {
-    config.sinks.emplace_back().name = name;
-    relay::SinkFigures& sink = figures.sinks.emplace_back();
+    config->sinks.emplace_back().name = name;
+    add_figures(figures.sinks, name, next);
+  }
+
+  static void add_figures(std::vector<relay::SinkFigures>& all, const std::string& name,
+                          std::uint64_t& next) {
+    relay::SinkFigures& sink = all.emplace_back();
     sink.name = name;
     sinks::SpoolFigures& spool = sink.spool;
     spool.points_recovered = next++;
@@ -120,10 +148,11 @@ struct Everything {
   }
 
   void add_source(const std::string& name, std::size_t sinks, std::uint64_t& next) {
-    config.sources.emplace_back().name = name;
+    config->sources.emplace_back().name = name;
     relay::SourceFigures source = source_named(name, sinks);
     source.scrapes = next++;
     source.failures_by_code["in_use"] = next++;
+    source.jobs = {{.match = "up"}, {.match = kNasty, .shard = 1, .is_ours = false}};
     source.targets.push_back({.address = "10.0.0.1", .scrapes = 1, .last_error = {}});
     source.durations.add(7);
     source.durations.add(40'000);
@@ -138,9 +167,10 @@ struct Everything {
       counts.not_a_number = next++;
       counts.infinite = next++;
       counts.converted = next++;
+      counts.before = next++;
       counts.distributions = next++;
       counts.written = source.counts.read - counts.filtered() - counts.repeated -
-                       counts.rejected() - counts.converted;
+                       counts.rejected() - counts.converted - counts.before;
     }
     figures.sources.push_back(std::move(source));
   }
@@ -244,13 +274,17 @@ TEST_CASE("the sums can be checked from the page alone") {
     for (const std::string& sink : page.values("fedwave_sink_info", "sink")) {
       const Labels both{{"source", source}, {"sink", sink}};
       double sum = 0;
-      for (const char* fate : {"filtered", "repeated", "rejected", "converted", "written"}) {
+      for (const char* fate :
+           {"filtered", "repeated", "rejected", "converted", "written", "before"}) {
         sum += page.sum(std::string("fedwave_samples_") + fate + "_total", both);
       }
       CHECK(sum == page.sum("fedwave_samples_read_total", {{"source", source}}));
     }
   }
-  for (const std::string& sink : page.values("fedwave_sink_info", "sink")) {
+  // Those that leave too, of which one has the name of another.
+  CHECK(page.values("fedwave_sink_points_spooled_total", "sink") ==
+        std::set<std::string>{"edge0", "edge1", "old"});
+  for (const std::string& sink : page.values("fedwave_sink_points_spooled_total", "sink")) {
     const Labels labels{{"sink", sink}};
     CHECK(page.sum("fedwave_sink_points_recovered_total", labels) +
               page.sum("fedwave_sink_points_spooled_total", labels) ==
@@ -285,7 +319,73 @@ TEST_CASE("every reason stands for its own counter") {
   CHECK(value("fedwave_scrape_failures_total", "code", "in_use") > 0);
   CHECK(page.sum("fedwave_sink_retries_total", {{"cause", "http_599"}}) > 0);
   CHECK(page.sum("fedwave_sink_points_expired_total", {{"sink", "edge0"}, {"cause", "old"}}) ==
-        all.figures.sinks[0].spool.points_expired_old);
+        all.figures.sinks[0].spool.points_expired_old +
+            all.figures.leaving[1].spool.points_expired_old);
+  CHECK(page.sum("fedwave_sink_leaving_points", {{"sink", "old"}}) ==
+        all.figures.leaving[0].spool.points_waiting);
+}
+
+TEST_CASE("the configuration is told by its hash, its age and what became of its edits") {
+  Everything all;
+  const Page page(all.text());
+  CHECK(page.values("fedwave_config_info", "hash") == std::set<std::string>{"0123456789abcdef"});
+  CHECK(page.sum("fedwave_config_last_reload_successful") == 1);
+  CHECK(page.sum("fedwave_config_last_reload_success_timestamp_seconds") ==
+        (kNowMs - 5'000) / 1000.0);
+  const auto reloads = [&](const char* result) {
+    return page.sum("fedwave_config_reloads_total", {{"result", result}});
+  };
+  CHECK(reloads("applied") == all.config_state.applied);
+  CHECK(reloads("unchanged") == all.config_state.unchanged);
+  CHECK(reloads("refused") == all.config_state.refused);
+  all.config_state.is_current = false;
+  CHECK(Page(all.text()).sum("fedwave_config_last_reload_successful") == 0);
+}
+
+TEST_CASE("a leader, a standby and a relay that is alone can be told apart") {
+  using relay::ElectionState;
+  struct Row {
+    ElectionState state;
+    double leader;
+    std::size_t election_series;  // of each family
+    double sources_up;
+  };
+  const Labels lease{{"lease", "mesh/fedwave"}};
+  for (const Row& row :
+       {Row{ElectionState::Off, 1, 0, 2}, Row{ElectionState::Standby, 0, 1, 0},
+        Row{ElectionState::Leading, 1, 1, 2}, Row{ElectionState::Ended, 0, 1, 0}}) {
+    Everything all;
+    all.cluster.election.state = row.state;
+    const Page page(all.text());
+    CHECK(page.sum("fedwave_leader") == row.leader);
+    CHECK(page.sum("fedwave_source_up") == row.sources_up);
+    CHECK(page.sum("fedwave_target_up") == row.sources_up);
+    for (const char* name : {"fedwave_election_terms_total", "fedwave_election_info"}) {
+      CHECK(page.values(name, "lease").size() == row.election_series);
+    }
+    if (row.state != ElectionState::Off) CHECK(page.sum("fedwave_leader", lease) == row.leader);
+  }
+  const Everything all;
+  const Page page(all.text());
+  CHECK(page.sum("fedwave_election_terms_total", lease) == all.cluster.election.terms);
+  CHECK(page.sum("fedwave_election_lost_total", lease) == all.cluster.election.lost);
+  CHECK(page.sum("fedwave_election_requests_total", lease) == all.cluster.election.requests);
+  CHECK(page.sum("fedwave_election_failures_total", {{"cause", "http_418"}}) > 0);
+  CHECK(page.values("fedwave_election_failures_total", "cause").contains("http_403"));
+  CHECK(page.sum("fedwave_shard_ordinal") == 1);
+  CHECK(page.sum("fedwave_shards") == 3);
+}
+
+TEST_CASE("the requests of a source tell whose they are, and their targets which one they are of") {
+  Everything all(2, 1);
+  all.figures.sources[1].jobs.resize(1);
+  const Page page(all.text());
+  CHECK(page.sum("fedwave_job_info", {{"source", kNasty}, {"match", "up"}, {"ours", "true"}}) == 1);
+  CHECK(page.sum("fedwave_job_info", {{"match", kNasty}, {"shard", "1"}, {"ours", "false"}}) == 1);
+  CHECK(page.sum("fedwave_job_info", {{"source", "source1"}}) == 1);
+  CHECK(page.sum("fedwave_target_up", {{"source", kNasty}, {"match", "up"}}) == 1);
+  CHECK(page.sum("fedwave_target_up", {{"source", "source1"}}) == 1);
+  CHECK(page.sum("fedwave_target_up", {{"source", "source1"}, {"match", "up"}}) == 0);
 }
 
 TEST_CASE("the verdicts of every sink stand where they belong") {
@@ -311,10 +411,13 @@ TEST_CASE("before anything has happened every known reason is there with a zero"
   relay::PipelineFigures figures;
   figures.sources.push_back(source_named("mesh", 1));
   figures.sinks.emplace_back().name = "edge";
-  const config::Config config;
+  figures.config = std::make_shared<config::Config>();
+  const relay::ConfigFigures config;
+  const relay::ClusterFigures cluster;
   const relay::ProcessFigures process;
   const Page page(relay::metrics_page({.figures = figures,
                                        .config = config,
+                                       .cluster = cluster,
                                        .process = process,
                                        .version = "1.2.3",
                                        .now_ms = kNowMs}));
@@ -354,6 +457,7 @@ TEST_CASE("a clock that was set back makes no age negative") {
   Everything all;
   all.figures.sinks[0].spool.oldest_waiting_ms = kNowMs + 1;
   all.figures.sinks[1].spool.oldest_waiting_ms = 0;
+  all.figures.leaving.clear();
   CHECK(Page(all.text()).sum("fedwave_sink_waiting_oldest_seconds") == 0);
 }
 

@@ -154,12 +154,13 @@ TEST_CASE("Only a POST that no foreign page made reloads, and its outcome is tol
                       length + "Origin: http://localhost\r\nSec-Fetch-Site: same-origin\r\n") ==
         200);
   CHECK(served.relay.reloads == 2);
-  served.relay.reload_answer = base::Error{base::ErrorCode::InvalidArgument, "f:1:1: bad"};
+  served.relay.reload_answer =
+      base::Error{base::ErrorCode::InvalidArgument, "refused\nf:1:1: bad\nf:2:1: worse"};
   const std::string bad = served.ask("POST", "/-/reload", length);
   CHECK(status_of(bad) == 400);
-  CHECK(body_of(bad) == "f:1:1: bad\n");
-  served.relay.reload_answer = base::Error{base::ErrorCode::Io, "restart it instead"};
-  CHECK(served.status("POST", "/-/reload", length) == 501);
+  CHECK(body_of(bad) == "refused\nf:1:1: bad\nf:2:1: worse\n");
+  served.relay.reload_answer = base::Error{base::ErrorCode::Io, "it is stopping"};
+  CHECK(served.status("POST", "/-/reload", length) == 503);
 }
 
 TEST_CASE("The probes tell of the process alone") {
@@ -175,6 +176,9 @@ TEST_CASE("The probes tell of the process alone") {
   const std::string stuck = served.ask("GET", "/-/healthy");
   CHECK(status_of(stuck) == 503);
   CHECK(body_of(stuck).find("5m10s") != std::string_view::npos);
+  CHECK(served.status("GET", "/-/ready") == 200);
+  served.relay.config_state.is_current = false;
+  served.relay.cluster_state.election.state = ElectionState::Standby;
   CHECK(served.status("GET", "/-/ready") == 200);
   served.relay.stopping = true;
   CHECK(served.status("GET", "/-/ready") == 503);
@@ -381,6 +385,22 @@ TEST_CASE("What is larger than any honest request is refused") {
   CHECK(served.status("POST", "/-/reload", "Content-Length: 5000\r\n") == 413);
   CHECK(served.status("GET", "/api/v1/explain?series=" + std::string(9'000, 'x')) == 400);
   CHECK(served.status("GET", "/metrics") == 200);
+}
+
+TEST_CASE("After an edit everything is of the configuration that is in force then") {
+  Served served;
+  served.relay.take_edit(
+      "sinks: [{name: third, proxyAddress: 'r:1'}, {type: stdout}]\n"
+      "sources: {prometheus_sources: [{name: linkerd, url: 'http://l/m'}]}\n");
+  for (const std::string path :
+       {"/config", "/targets", "/metrics", "/api/v1/sources", "/api/v1/history", "/api/v1/series",
+        "/api/v1/explain?series=up"}) {
+    CAPTURE(path);
+    const std::string answer(body_of(served.ask("GET", path)));
+    CHECK(answer.find("linkerd") != std::string::npos);
+    CHECK(answer.find("istio") == std::string::npos);
+  }
+  CHECK(body_of(served.ask("GET", "/api/v1/sinks")).find("r:1") != std::string_view::npos);
 }
 
 TEST_CASE("The history begins with the server") {

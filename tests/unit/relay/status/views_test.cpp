@@ -28,7 +28,7 @@ constexpr const char* kYaml =
 TEST_CASE("The status sums up what there is and what is wrong") {
   FakeRelay relay(kYaml);
   support::FakeClock clock;
-  History history(relay.config(), clock);
+  History history(clock);
   history.add(relay.figures());
   relay.change_figures([](PipelineFigures& figures) {
     figures.sinks[1].spool.points_waiting = 7;
@@ -36,7 +36,7 @@ TEST_CASE("The status sums up what there is and what is wrong") {
     figures.sources[0].targets[0].failing_since_ms = kNowMs - 60'000;
   });
   const auto status = parse_json(status_json(relay, history, kNowMs));
-  CHECK(text(status, "config") == "test.yaml");
+  CHECK(text(status["config"], "file") == "test.yaml");
   CHECK(text(status, "cluster") == "mesh-1");
   CHECK(number(status, "pid") > 1);
   CHECK(number(status, "started_ms") == static_cast<double>(kNowMs - 60'000));
@@ -55,25 +55,63 @@ TEST_CASE("The status sums up what there is and what is wrong") {
   CHECK(text(problem, "what").find("1m: timeout") != std::string::npos);
 }
 
-TEST_CASE("A configuration file that is not in force is a warning") {
+TEST_CASE("The status tells of the configuration, and what became of its edits") {
   FakeRelay relay(kYaml);
   support::FakeClock clock;
-  History history(relay.config(), clock);
-  history.add(relay.figures());
-  relay.config_current = false;
-  const auto health = parse_json(status_json(relay, history, kNowMs));
-  CHECK(text(health["health"], "level") == "warning");
+  const History history(clock);
+  relay.config_state.is_current = false;
+  relay.config_state.problems = {"test.yaml:3:1: error: no; yes"};
+  relay.config_state.refused = 2;
+  relay.config_state.refused_ms = kNowMs - 5;
+  relay.config_state.last_change = "1 source added";
+  const auto status = parse_json(status_json(relay, history, kNowMs));
+  CHECK(text(status["health"], "level") == "warning");
+  const auto& config = status["config"];
+  CHECK(text(config, "hash") == "0123456789abcdef");
+  CHECK(number(config, "loaded_ms") == static_cast<double>(kNowMs - 60'000));
+  CHECK(config["current"].IsFalse());
+  CHECK(text(config, "last_change") == "1 source added");
+  CHECK(number(config["reloads"], "refused") == 2);
+  CHECK(number(config["reloads"], "applied") == 0);
+  CHECK(number(config, "refused_ms") == static_cast<double>(kNowMs - 5));
+  REQUIRE(config["problems"].Size() == 1);
+  CHECK(config["problems"][0].GetString() == std::string("test.yaml:3:1: error: no; yes"));
+}
+
+TEST_CASE("The status tells where the relay stands among its replicas") {
+  FakeRelay relay(kYaml);
+  support::FakeClock clock;
+  const History history(clock);
+  CHECK(text(parse_json(status_json(relay, history, kNowMs))["election"], "state") == "off");
+  ElectionFigures& election = relay.cluster_state.election;
+  election.state = ElectionState::Standby;
+  election.lease = "mesh/fedwave";
+  election.identity = "fedwave-1_uid";
+  election.holder = "fedwave-0_uid";
+  election.failures_by_cause["timeout"] = 3;
+  relay.cluster_state.shard = {.ordinal = 2, .count = 3};
+  const auto status = parse_json(status_json(relay, history, kNowMs));
+  CHECK(text(status["election"], "state") == "standby");
+  CHECK(text(status["election"], "lease") == "mesh/fedwave");
+  CHECK(text(status["election"], "identity") == "fedwave-1_uid");
+  CHECK(text(status["election"], "holder") == "fedwave-0_uid");
+  CHECK(number(status["election"]["failures_by"], "timeout") == 3);
+  CHECK(number(status["shard"], "ordinal") == 2);
+  CHECK(number(status["shard"], "count") == 3);
+  REQUIRE(status["health"]["notes"].Size() == 1);
+  CHECK(std::string(status["health"]["notes"][0].GetString()).find("the leader is fedwave-0") !=
+        std::string::npos);
 }
 
 TEST_CASE("The history has a row for every source and sink, and null for what was not yet") {
   FakeRelay relay(kYaml);
   support::FakeClock clock;
-  History history(relay.config(), clock);
+  History history(clock);
   relay.change_figures([](PipelineFigures& figures) { figures.sources[1].last_start_ms = 0; });
   history.add(relay.figures());
   clock.now_ms += 5'000;
   history.add(relay.figures());
-  const auto json = parse_json(history_json(relay.config(), history));
+  const auto json = parse_json(history_json(*relay.config(), history));
   CHECK(number(json, "interval_ms") == 5'000);
   CHECK(json["at_ms"].Size() == 2);
   REQUIRE(json["sources"].Size() == 3);
@@ -101,7 +139,7 @@ TEST_CASE("A source is shown with its counts by reason, its sinks and its target
     source.counts.by_sink[1].not_a_number = 6;
     source.targets[0].address = "10.0.0.1";
   });
-  const auto json = parse_json(sources_json(relay.config(), relay.figures(), kNowMs));
+  const auto json = parse_json(sources_json(relay.figures(), kNowMs));
   REQUIRE(json["sources"].Size() == 3);
   const auto& source = json["sources"][0];
   CHECK(text(source, "url") == "http://h:9090/federate?match[]=up");
@@ -133,7 +171,7 @@ TEST_CASE("A sink is shown with its kind, where it sends, and what waits") {
   });
   Rates rates;
   rates.sinks = {{.in = 1.5, .out = 1.25}, {}};
-  const std::string all = sinks_json(relay.config(), relay.figures(), rates, kNowMs);
+  const std::string all = sinks_json(relay.figures(), rates, kNowMs);
   CHECK(all.find("s3cret") == std::string::npos);
   const auto json = parse_json(all);
   const auto& proxy = json["sinks"][0];
@@ -155,6 +193,78 @@ TEST_CASE("A sink is shown with its kind, where it sends, and what waits") {
   CHECK(number(direct["retries_by"], "http_503") == 2);
 }
 
+TEST_CASE("A source of several requests is shown with whose each is, and its targets with theirs") {
+  FakeRelay relay(kYaml);
+  relay.change_figures([](PipelineFigures& figures) {
+    SourceFigures& source = figures.sources[0];
+    source.jobs = {{.match = "{job=\"a\"}"}, {.match = "up", .shard = 1, .is_ours = false}};
+    source.targets[0].job = 1;
+    source.targets[0].address = "10.0.0.1";
+  });
+  const auto json = parse_json(sources_json(relay.figures(), kNowMs));
+  const auto& source = json["sources"][0];
+  REQUIRE(source["jobs"].Size() == 2);
+  CHECK(text(source["jobs"][0], "match") == "{job=\"a\"}");
+  CHECK(source["jobs"][0]["ours"].IsTrue());
+  CHECK(number(source["jobs"][1], "shard") == 1);
+  CHECK(source["jobs"][1]["ours"].IsFalse());
+  CHECK(number(source["targets"][0], "job") == 1);
+}
+
+TEST_CASE("Each request of a source is a target of its own, with its own URL") {
+  FakeRelay relay(
+      "sinks: [{type: stdout}]\n"
+      "sources: {prometheus_sources: [{name: a, splitMatches: true, "
+      "url: 'http://h/federate?match[]=up&match[]=down'}, {name: b, url: 'http://h/m'}]}\n");
+  relay.change_figures([](PipelineFigures& figures) {
+    SourceFigures& source = figures.sources[0];
+    source.jobs = {{.match = "up"}, {.match = "down"}};
+    source.targets.push_back(source.targets[0]);
+    source.targets[1].job = 1;
+  });
+  const auto json = parse_json(targets_json(relay.figures()));
+  const auto& targets = json["data"]["activeTargets"];
+  REQUIRE(targets.Size() == 3);
+  CHECK(text(targets[1]["labels"], "match") == "down");
+  CHECK(text(targets[1], "scrapeUrl").find("down") != std::string::npos);
+  CHECK(text(targets[1], "scrapeUrl").find("match[]=up&") == std::string::npos);
+  CHECK(!targets[2]["labels"].HasMember("match"));
+}
+
+TEST_CASE("A sink that leaves is shown until it has delivered what waits") {
+  FakeRelay relay(kYaml);
+  relay.change_figures([](PipelineFigures& figures) {
+    figures.leaving.push_back({.name = "old", .spool = {}, .sender = {}});
+    figures.leaving[0].spool.points_waiting = 40;
+    figures.leaving[0].sender.trouble = "HTTP 503";
+  });
+  Rates rates;
+  rates.sinks.resize(2);
+  const auto json = parse_json(sinks_json(relay.figures(), rates, kNowMs));
+  CHECK(json["sinks"].Size() == 2);
+  REQUIRE(json["leaving"].Size() == 1);
+  CHECK(text(json["leaving"][0], "name") == "old");
+  CHECK(number(json["leaving"][0], "waiting") == 40);
+  CHECK(text(json["leaving"][0], "trouble") == "HTTP 503");
+  support::FakeClock clock;
+  const History history(clock);
+  CHECK(number(parse_json(status_json(relay, history, kNowMs)), "waiting") == 40);
+}
+
+TEST_CASE("What was surveyed for the sinks of before is not taken for that of the new ones") {
+  FakeRelay relay(kYaml);
+  const auto survey = std::make_shared<Survey>();
+  survey->at_ms = kNowMs;
+  survey->metrics.resize(1);
+  survey->metrics[0].sinks.resize(3);
+  survey->tags.resize(3);
+  relay.surveys["istio"] = survey;
+  for (const auto& answer : {series_json(relay, "sink=direct"), tags_json(relay, "sink=direct")}) {
+    REQUIRE(answer.has_value());
+    CHECK(number(parse_json(*answer), "surveyed_ms") == 0);
+  }
+}
+
 TEST_CASE("Targets look as those of Prometheus do") {
   FakeRelay relay(kYaml);
   relay.change_figures([](PipelineFigures& figures) {
@@ -165,7 +275,7 @@ TEST_CASE("Targets look as those of Prometheus do") {
     target.last_error = "timeout";
     figures.sources[1].targets[0] = {};
   });
-  const auto json = parse_json(targets_json(relay.config(), relay.figures()));
+  const auto json = parse_json(targets_json(relay.figures()));
   CHECK(text(json, "status") == "success");
   const auto& targets = json["data"]["activeTargets"];
   REQUIRE(targets.Size() == 2);
@@ -209,7 +319,7 @@ struct SurveyedRelay : FakeRelay {
     survey->metrics = {metric("a_small", 1, 0), metric("b_large", 50, 10), metric("c_gone", 0, 50),
                        metric("d_five", 5, 0)};
     survey->tags = {{{"app", 40, 3}, {"pod", 30, 30}, {"zone", 56, 2}}, {}};
-    surveys[0] = survey;
+    surveys["istio"] = survey;
   }
 };
 

@@ -1,0 +1,102 @@
+#include "relay/cluster/service_account.h"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <regex>
+
+#include "relay/cluster/election.h"
+#include "tests/unit/relay/cluster/fake_lease_api.h"
+
+using namespace fedwave;
+using relay::ServiceAccount;
+using support::AccountFolder;
+
+namespace {
+
+config::Environment environment(std::map<std::string, std::string, std::less<>> variables) {
+  return [variables = std::move(variables)](std::string_view name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    if (found == variables.end()) return std::nullopt;
+    return found->second;
+  };
+}
+
+}  // namespace
+
+TEST_CASE(
+    "The API server's address is what the cluster says, with brackets where IPv6 needs them") {
+  struct Row {
+    const char* host;
+    const char* port;
+    const char* url;
+  };
+  for (const Row& row : {Row{"10.96.0.1", "443", "https://10.96.0.1:443"},
+                         Row{"fd00::1", "6443", "https://[fd00::1]:6443"},
+                         Row{"[fd00::1]", "443", "https://[fd00::1]:443"},
+                         Row{"kubernetes.default.svc", "", "https://kubernetes.default.svc:443"}}) {
+    CAPTURE(row.host);
+    const auto env =
+        environment({{"KUBERNETES_SERVICE_HOST", row.host}, {"KUBERNETES_SERVICE_PORT", row.port}});
+    CHECK(relay::in_cluster(env));
+    const auto account = ServiceAccount::from(env);
+    REQUIRE(account);
+    CHECK(account->api_url() == row.url);
+    CHECK(account->ca_file() == "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt");
+  }
+}
+
+TEST_CASE("Without the cluster's variables there is no service account") {
+  for (const auto& env : {environment({}), environment({{"KUBERNETES_SERVICE_HOST", ""}})}) {
+    CHECK_FALSE(relay::in_cluster(env));
+    CHECK_FALSE(ServiceAccount::from(env));
+  }
+}
+
+TEST_CASE("A token that was replaced is read anew, and one that is gone or empty stays") {
+  const AccountFolder folder;
+  ServiceAccount account = folder.account();
+  CHECK(*account.token() == "first");
+  folder.write("token", " second\n");
+  CHECK(*account.token() == "second");
+  folder.write("token", "\n");
+  CHECK(*account.token() == "second");
+  std::filesystem::remove(folder.path() + "/token");
+  CHECK(*account.token() == "second");
+  folder.write("token", "third");
+  CHECK(*account.token() == "third");
+}
+
+TEST_CASE("A token that never was says what the pod needs") {
+  ServiceAccount account("https://10.0.0.1:443", "/nowhere");
+  const auto token = account.token();
+  REQUIRE_FALSE(token);
+  CHECK(token.error().message.find("automountServiceAccountToken: true") != std::string::npos);
+}
+
+TEST_CASE("A pod is known by its name and UID, everything else by its host and a random UUID") {
+  CHECK(relay::election_identity(
+            environment({{"POD_NAME", "fedwave-7d4b9-x2x"}, {"POD_UID", "0d1-22"}})) ==
+        "fedwave-7d4b9-x2x_0d1-22");
+  const auto without_uid = environment({{"POD_NAME", "fedwave-0"}});
+  const std::string one = relay::election_identity(without_uid);
+  const std::string two = relay::election_identity(without_uid);
+  CHECK(one != two);
+  static const std::regex kHostAndUuid(
+      R"(.+_[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12})");
+  CHECK(std::regex_match(one, kHostAndUuid));
+}
+
+TEST_CASE("The lease is looked for in the namespace asked for, else in the pod's") {
+  const AccountFolder folder;
+  const ServiceAccount account = folder.account();
+  relay::ElectionOptions options{.lease = "fedwave"};
+  CHECK_FALSE(relay::complete_election(options, environment({}), account));
+  folder.write("namespace", "of-the-account");
+  CHECK(relay::complete_election(options, environment({}), account)->lease_namespace ==
+        "of-the-account");
+  const auto env = environment({{"POD_NAMESPACE", "of-the-pod"}});
+  CHECK(relay::complete_election(options, env, account)->lease_namespace == "of-the-pod");
+  options.lease_namespace = "asked-for";
+  CHECK(relay::complete_election(options, env, account)->lease_namespace == "asked-for");
+}
