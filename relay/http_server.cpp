@@ -193,9 +193,10 @@ std::optional<std::string_view> HttpRequestView::header(std::string_view name) c
 
 base::Expected<ListenAddress> parse_listen_address(std::string_view text) {
   const auto bad = [&](const std::string& what) {
-    return base::Error{base::ErrorCode::InvalidArgument,
-                       "'" + std::string(text) + "' is not an address to listen on: " + what +
-                           "; write for example 127.0.0.1:8080, [::1]:8080, or :8080 for every address"};
+    return base::Error{
+        base::ErrorCode::InvalidArgument,
+        "'" + std::string(text) + "' is not an address to listen on: " + what +
+            "; write for example 127.0.0.1:8080, [::1]:8080, or :8080 for every address"};
   };
   const std::size_t colon = text.rfind(':');
   if (colon == std::string_view::npos) return bad("the port is missing");

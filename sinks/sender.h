@@ -117,9 +117,9 @@ class Sender {
   int failures_in_drain_ = 0;
   mutable std::mutex mutex_;
   std::condition_variable_any wake_;
-  SenderFigures figures_;  // with mutex_
+  SenderFigures figures_;       // with mutex_
   Ending ending_ = Ending::No;  // with mutex_
-  bool ended_ = false;     // with mutex_
+  bool ended_ = false;          // with mutex_
   std::jthread thread_;
 };
 

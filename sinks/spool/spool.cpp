@@ -89,9 +89,8 @@ void Spool::append(Block new_block) {
   arrived_.notify_one();
   sync(files);
   if (!is_first) return;
-  base::log(
-      LogLevel::Info, "spooled",
-      {{"sink", name_}, {"points", block->points}, {"where", on_disk ? "disk" : "memory"}});
+  base::log(LogLevel::Info, "spooled",
+            {{"sink", name_}, {"points", block->points}, {"where", on_disk ? "disk" : "memory"}});
 }
 
 void Spool::remember_fresh_locked(BlockStore& store, std::uint64_t sequence,
