@@ -18,7 +18,7 @@ class StopSignals {
  public:
   // A second word within `one_breath_ms` of the first is the same one: who ends us may tell us and
   // then the whole group (timeout does).
-  explicit StopSignals(std::int64_t one_breath_ms = 500);
+  explicit StopSignals(std::int64_t one_breath_ms = 50);
   ~StopSignals();  // puts everything back as it was
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;
