@@ -193,6 +193,7 @@ int refuse_to_start(const char* what, const base::Error& error) {
 
 int run_command(const RunOptions& options) {
   const base::Clock& clock = base::system_clock();
+  StopSignals signals;  // first of all: who is told to stop while it starts stops in order, too
   ConfigReading reading = read_config(options.config_file);
   log_problems(options.config_file, reading.result.problems);
   if (!reading.result.config) return kExitUsage;
@@ -200,7 +201,6 @@ int run_command(const RunOptions& options) {
   const auto replicas = Replicas::from(options.replicas, config::process_environment(), clock);
   if (!replicas) return refuse_to_start("cannot work as a replica", replicas.error());
 
-  StopSignals signals;
   Pipeline pipeline(config, clock, make_curl_client, (*replicas)->place());
   const auto apply = [&](std::shared_ptr<const config::Config> next) {
     ConfigChange change = pipeline.apply(std::move(next));
@@ -215,6 +215,7 @@ int run_command(const RunOptions& options) {
   }
   base::log(base::LogLevel::Info, "fedwave is running",
             {{"version", kVersion},
+             {"pid", ::getpid()},
              {"config", options.config_file},
              {"sources", config->sources.size()},
              {"sinks", config->sinks.size()}});
