@@ -174,7 +174,8 @@ class SourceReader {
   // As the collector does for the API server's own address.
   void trust_api_server() {
     Tls& tls = source_.http.tls;
-    if (source_.url.find(kApiServer) == std::string::npos || !tls.ca_file.empty()) return;
+    const bool says_itself = !tls.ca_file.empty() || !tls.server_identities.empty();
+    if (source_.url.find(kApiServer) == std::string::npos || says_itself) return;
     tls.ca_file = kApiServerCa;
     tls.insecure_skip_verify = true;
     reading_.problems.warning(fields_.where("url"),

@@ -23,6 +23,8 @@ constexpr std::int64_t kFirstOwnPointsMs = 5'000;
 constexpr std::int64_t kRetryMinMs = 1'000;
 constexpr std::int64_t kRetryMaxMs = 30'000;
 
+constexpr std::int64_t kTickAgainMs = 100;
+
 // A survey is made again at most so often, and takes at most this share of the time.
 constexpr std::int64_t kSurveyPauseMs = 2'000;
 constexpr std::int64_t kSurveyPausePerMs = 20;
@@ -120,8 +122,9 @@ void Pipeline::Impl::run(const Job& job) {
 
 // Where to connect. A failed look-up changes nothing; and a source that has had several addresses
 // keeps telling them apart when only one is left, so that its series keep their names.
-std::vector<TargetKey> Pipeline::Impl::targets_now(SourceLine& line) const {
+std::vector<TargetKey> Pipeline::Impl::targets_now(SourceLine& line) {
   std::vector<std::string> addresses = resolve_targets(line.source);
+  const std::lock_guard lock(mutex);
   if (addresses.size() > 1) line.had_several_addresses = true;
   if (!line.had_several_addresses) {
     addresses = {""};
@@ -143,21 +146,39 @@ bool Pipeline::Impl::may_scrape() const {
   return leadership.is_leading();
 }
 
-// Targets are made outside the lock: compiling their filters takes a while. Only the source's own
-// tick changes its map, and there is one tick of a source at a time.
+// There is one tick of a line at a time: a new term's has to wait for one that hangs in a look-up.
+bool Pipeline::Impl::begin_tick(const Job& job) {
+  const std::lock_guard lock(mutex);
+  if (job.line->retired || job.epoch != job.line->epoch) return false;
+  if (!job.line->own && is_paused) return false;  // the next term begins with a tick
+  if (job.line->is_ticking) {
+    jobs.push({.due_ms = clock.steady_ms() + kTickAgainMs, .line = job.line, .epoch = job.epoch});
+    return false;
+  }
+  job.line->is_ticking = true;
+  return true;
+}
+
+// Targets are made outside the lock: compiling their filters takes a while, as does a look-up.
 void Pipeline::Impl::tick(const Job& job) {
   const Line& line = job.line;
   const std::int64_t start_ms = clock.wall_ms();
-  {
-    const std::lock_guard lock(mutex);
-    if (line->retired || job.epoch != line->epoch) return;
-    if (!line->own && is_paused) return;  // the next term begins with a tick
+  if (!begin_tick(job)) return;
+  std::vector<TargetKey> keys;
+  if (line->own) {
+    send_own(line);
+  } else {
+    keys = targets_now(*line);
+    line->add_targets(keys, make_client, clock, mutex);
   }
-  if (line->own) return send_own(line);
-  const std::vector<TargetKey> keys = targets_now(*line);
-  line->add_targets(keys, make_client, clock, mutex);
   const std::lock_guard lock(mutex);
+  line->is_ticking = false;
   if (line->retired || job.epoch != line->epoch) return;
+  if (!line->own) scrape_locked(line, keys);
+  schedule_next_locked(line, start_ms);
+}
+
+void Pipeline::Impl::scrape_locked(const Line& line, const std::vector<TargetKey>& keys) {
   std::erase_if(line->targets, [&](const auto& entry) {
     return !entry.second->busy && std::find(keys.begin(), keys.end(), entry.first) == keys.end();
   });
@@ -171,7 +192,6 @@ void Pipeline::Impl::tick(const Job& job) {
     line->waiting.push_back(slot);
   }
   start_waiting_locked(line);
-  schedule_next_locked(line, start_ms);
 }
 
 void Pipeline::Impl::start_waiting_locked(const Line& line) {
@@ -205,17 +225,15 @@ void Pipeline::Impl::set_leading(bool is_leading) {
     return;
   }
   end_scrapes_locked();
-  idle.wait(lock, [this] { return scraping == 0; });
+  idle.wait(lock, [this] { return scraping.empty(); });
 }
 
 void Pipeline::Impl::end_scrapes_locked() {
-  for (const std::vector<Line>* lines : {&sources, &retired}) {
-    for (const Line& line : *lines) {
-      for (const Slot& slot : line->waiting) slot->busy = false;
-      line->waiting.clear();
-      for (const auto& [key, slot] : line->targets) slot->is_void = true;
-    }
+  for (const Line& line : sources) {
+    for (const Slot& slot : line->waiting) slot->busy = false;
+    line->waiting.clear();
   }
+  for (const Slot& slot : scraping) slot->is_void = true;
 }
 
 void Pipeline::Impl::stop_scraping(std::int64_t grace_ms) {
@@ -274,35 +292,37 @@ void Pipeline::Impl::with_writers(const std::shared_ptr<Outputs>& to, Use use) {
   to->spare.push_back(std::move(set));
 }
 
-// Under the lock that also says when scraping has to end, so that none begins afterwards.
-bool Pipeline::Impl::begin_scrape(SourceLine& line, TargetSlot& slot) {
+// Under the lock that also says when scraping has to end, so that none begins afterwards. Where its
+// points go; null when it may not begin.
+std::shared_ptr<Outputs> Pipeline::Impl::begin_scrape(SourceLine& line, const Slot& slot) {
   const std::lock_guard lock(mutex);
-  if (line.retired || stopping || is_paused || !may_scrape()) return false;
-  slot.is_void = false;
-  ++scraping;
-  return true;
+  if (line.retired || stopping || is_paused || !may_scrape()) return nullptr;
+  slot->is_void = false;
+  scraping.push_back(slot);
+  return line.outputs;
+}
+
+void Pipeline::Impl::end_scrape(const Line& line, const Slot& slot, bool has_begun) {
+  const std::lock_guard lock(mutex);
+  if (has_begun) scraping.erase(std::find(scraping.begin(), scraping.end(), slot));
+  if (scraping.empty()) idle.notify_all();
+  slot->busy = false;
+  --line->running;
+  start_waiting_locked(line);
 }
 
 void Pipeline::Impl::scrape(const Line& line, const Slot& slot) {
-  if (begin_scrape(*line, *slot)) {
-    std::shared_ptr<Outputs> to;
-    {
-      const std::lock_guard lock(mutex);
-      to = line->outputs;
-    }
+  std::shared_ptr<Outputs> to = begin_scrape(*line, slot);
+  const bool has_begun = to != nullptr;
+  if (has_begun) {
     with_writers(to, [&](const std::vector<sinks::BlockWriter*>& writers) {
       const std::lock_guard in_use(slot->in_use);
       // A line that came later may have taken it over a moment ago.
       if (slot->target) note(line, slot, slot->target->scrape(writers, &slot->is_void));
     });
     to.reset();
-    const std::lock_guard lock(mutex);
-    if (--scraping == 0) idle.notify_all();
   }
-  const std::lock_guard lock(mutex);
-  slot->busy = false;
-  --line->running;
-  start_waiting_locked(line);
+  end_scrape(line, slot, has_begun);
 }
 
 void Pipeline::Impl::note(const Line& line, const Slot& slot, ScrapeResult result) {
@@ -341,20 +361,21 @@ void Pipeline::Impl::retry(const Line& line, const Slot& slot) {
 }
 
 void Pipeline::Impl::send_own(const Line& line) {
-  const std::int64_t start_ms = clock.wall_ms();
   const PipelineFigures now = figures();
-  // After an edit the next line's own points tell.
-  if (*now.config == *line->config) {
-    with_writers(line->outputs, [&](const std::vector<sinks::BlockWriter*>& writers) {
-      const std::lock_guard in_use(line->own_in_use);
-      const ScrapeResult result = line->own->send(now, writers);
-      const std::lock_guard lock(mutex);
-      line->count(result);
-      line->figures.series = line->own->transform().series();
-    });
+  std::shared_ptr<Outputs> to;
+  {
+    const std::lock_guard lock(mutex);
+    to = line->outputs;
   }
-  const std::lock_guard lock(mutex);
-  schedule_next_locked(line, start_ms);
+  // After an edit the next line's own points tell.
+  if (!to || *now.config != *line->config) return;
+  with_writers(to, [&](const std::vector<sinks::BlockWriter*>& writers) {
+    const std::lock_guard in_use(line->own_in_use);
+    const ScrapeResult result = line->own->send(now, writers);
+    const std::lock_guard lock(mutex);
+    line->count(result);
+    line->figures.series = line->own->transform().series();
+  });
 }
 
 // ---- what others ask ---------------------------------------------------------------------------
@@ -388,15 +409,13 @@ PipelineFigures Pipeline::Impl::figures() const {
 void Pipeline::Impl::make_survey(SourceLine& line) {
   const std::int64_t begun_ms = clock.steady_ms();
   std::vector<Slot> slots;
-  std::size_t sink_count = 0;
   {
     const std::lock_guard lock(mutex);
     for (const auto& [key, slot] : line.targets) {
       if (slot->figures.series > 0) slots.push_back(slot);
     }
-    sink_count = line.outputs->sinks.size();
   }
-  SurveyBuilder builder(sink_count);
+  SurveyBuilder builder(line.config->sinks.size());
   std::int64_t waited_ms = 0;
   for (const Slot& slot : slots) {
     const std::int64_t asked_ms = clock.steady_ms();

@@ -96,16 +96,18 @@ void Pipeline::Impl::put_in_force(std::shared_ptr<const config::Config> next,
   reap_later_locked();
   // Enough for every source to use all its places, its tick and a survey: nobody waits for another
   // source.
-  workers_max = (sources.size() + retired.size()) * (kTargetsAtOnce + 2) + 2;
+  workers_max = sources.size() * (kTargetsAtOnce + 2) + 2 + scraping.size();
   wake.notify_all();
 }
 
-// Its scrapes in hand go on to their end.
+// Its scrapes in hand go on to their end, and know where to write. Nothing else may keep it, nor
+// the sinks that it has.
 void Pipeline::Impl::retire_locked(SourceLine& line) {
   line.retired = true;
   for (const Slot& slot : line.waiting) slot->busy = false;
   line.waiting.clear();
-  retired.push_back(line.shared_from_this());
+  line.outputs.reset();
+  jobs.forget(line);
 }
 
 ConfigChange Pipeline::Impl::apply(std::shared_ptr<const config::Config> next) {
@@ -114,12 +116,16 @@ ConfigChange Pipeline::Impl::apply(std::shared_ptr<const config::Config> next) {
   std::shared_ptr<Outputs> to = make_outputs(*next);
   std::vector<Line> lines = make_lines(next, to);
   put_in_force(next, to, std::move(lines));
-  for (std::size_t i = 0; i < next->sinks.size(); ++i) to->sinks[i]->change(next->sinks[i]);
+  // Side by side: each may have to wait for a receiver that does not answer.
+  std::vector<std::jthread> changing;
+  for (std::size_t i = 0; i < next->sinks.size(); ++i) {
+    changing.emplace_back([&, i] { to->sinks[i]->change(next->sinks[i]); });
+  }
   return change;
 }
 
 void Pipeline::Impl::reap_later_locked() {
-  if (is_reaping || (leaving_sinks.empty() && retired.empty())) return;
+  if (is_reaping || leaving_sinks.empty()) return;
   is_reaping = true;
   jobs.push({.due_ms = clock.steady_ms() + kReapMs, .kind = Job::Kind::Reap});
 }
@@ -134,7 +140,6 @@ void Pipeline::Impl::reap() {
   std::vector<std::shared_ptr<SinkLine>> empty;
   {
     const std::lock_guard lock(mutex);
-    std::erase_if(retired, [](const Line& line) { return line->running == 0; });
     empty = leaving_sinks;
   }
   std::erase_if(empty, [](const std::shared_ptr<SinkLine>& sink) {

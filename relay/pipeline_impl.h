@@ -2,6 +2,7 @@
 // scrapes, pipeline_edit.cpp what an edited configuration changes while they go on.
 #pragma once
 
+#include <algorithm>
 #include <condition_variable>
 #include <cstdint>
 #include <memory>
@@ -32,9 +33,19 @@ struct PipelineJob {
   Line line{};
   Slot slot{};              // with Scrape and Retry
   std::uint64_t epoch = 0;  // with Tick: of the line
-  bool operator<(const PipelineJob& other) const {
-    return due_ms > other.due_ms;
-  }  // earliest on top
+  // The earliest is on top.
+  bool operator<(const PipelineJob& other) const { return due_ms > other.due_ms; }
+};
+
+class PipelineJobs : public std::priority_queue<PipelineJob> {
+ public:
+  // All but its scrapes, which have a place to give back.
+  void forget(const SourceLine& line) {
+    std::erase_if(c, [&line](const PipelineJob& job) {
+      return job.line.get() == &line && job.kind != PipelineJob::Kind::Scrape;
+    });
+    std::make_heap(c.begin(), c.end(), comp);
+  }
 };
 
 struct Pipeline::Impl {
@@ -63,7 +74,9 @@ struct Pipeline::Impl {
   void add_worker_locked();
   void run(const PipelineJob& job);
   void tick(const PipelineJob& job);
-  std::vector<TargetKey> targets_now(SourceLine& line) const;
+  bool begin_tick(const PipelineJob& job);
+  std::vector<TargetKey> targets_now(SourceLine& line);
+  void scrape_locked(const Line& line, const std::vector<TargetKey>& keys);
   void start_waiting_locked(const Line& line);
   void schedule_next_locked(const Line& line, std::int64_t start_ms);
   [[nodiscard]] bool may_scrape() const;
@@ -77,7 +90,8 @@ struct Pipeline::Impl {
   void with_writers(const std::shared_ptr<Outputs>& to, Use use);
   WriterSet borrow_writers(Outputs& from);
   void scrape(const Line& line, const Slot& slot);
-  bool begin_scrape(SourceLine& line, TargetSlot& slot);
+  std::shared_ptr<Outputs> begin_scrape(SourceLine& line, const Slot& slot);
+  void end_scrape(const Line& line, const Slot& slot, bool has_begun);
   void note(const Line& line, const Slot& slot, ScrapeResult result);
   void retry_soon_locked(const Line& line, const Slot& slot, const ScrapeResult& result);
   void retry(const Line& line, const Slot& slot);
@@ -102,11 +116,10 @@ struct Pipeline::Impl {
   std::vector<Line> sources;
   // What an edit has taken out, until it has nothing left to do.
   std::vector<std::shared_ptr<SinkLine>> leaving_sinks;
-  std::vector<Line> retired;
-  std::priority_queue<PipelineJob> jobs;
+  PipelineJobs jobs;
   std::size_t workers_max = 0;
   std::size_t at_work = 0;
-  std::size_t scraping = 0;
+  std::vector<Slot> scraping;  // those in hand
   bool is_reaping = false;
   bool is_paused = false;  // another replica leads
   bool started = false;

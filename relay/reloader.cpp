@@ -2,6 +2,7 @@
 
 #include <cinttypes>
 #include <cstdio>
+#include <exception>
 #include <utility>
 
 #include "relay/base/file.h"
@@ -72,7 +73,15 @@ base::Expected<std::string> Reloader::reload(Why why) {
   last_read_ = reading.hash;
   if (!reading.result.config) return refuse(reading);
   if (reading.hash == figures().hash) return keep_as_it_is(why);
-  return put_in_force(std::move(reading));
+  try {
+    return put_in_force(std::move(reading));
+  } catch (const std::exception& error) {
+    last_read_.clear();  // it is tried again
+    const std::string text =
+        std::string("the configuration cannot be put in force now: ") + error.what();
+    base::log(LogLevel::Error, text, {{"config", file_}});
+    return Error{ErrorCode::Io, text};
+  }
 }
 
 base::Expected<std::string> Reloader::keep_as_it_is(Why why) {

@@ -4,6 +4,7 @@
 #include <bitset>
 #include <utility>
 
+#include "config/url.h"
 #include "relay/base/log.h"
 #include "relay/cluster/shards.h"
 #include "relay/count_text.h"
@@ -40,6 +41,17 @@ JobFigures job_figures(const config::Source& source, const config::Job& job, Sha
   }
   const std::uint32_t owner = owner_of(job_key(source.name, job.match), shard.count);
   return {.match = job.match, .shard = owner, .is_ours = owner == shard.ordinal};
+}
+
+// The page that a source asks for, whatever it picks of it.
+std::string page_of(const config::Source& source) {
+  const auto url = config::parse_url(source.url);
+  if (!url) return source.url;
+  std::string page = url->scheme + "://" + url->authority + url->path;
+  for (const config::Parameter& each : config::query_parameters(url->query)) {
+    if (each.name != "match[]") page += "&" + each.text;
+  }
+  return page;
 }
 
 // What an edit of a sink may change without another point coming out.
@@ -107,19 +119,29 @@ void SourceLine::follow(const std::shared_ptr<SourceLine>& before) {
     survey.survey = before->survey.survey;
   }
   had_several_addresses = before->had_several_addresses;
-  before_ = before;
-  before->next_ = weak_from_this();
+  if (!before->place_) before->place_ = std::make_shared<Place>();
+  place_ = before->place_;
+  place_->line = weak_from_this();
+  if (own || before->own) return;  // nothing to take over
+  // One that has not begun yet has nothing but what was before it.
+  const bool has_begun = before->is_ticking || !before->targets.empty();
+  before_ = has_begun ? before : before->before_;
 }
 
 void SourceLine::add_targets(const std::vector<TargetKey>& keys, base::HttpClientFactory client,
                              const base::Clock& clock, std::mutex& pipelines_lock) {
+  const auto until = std::chrono::steady_clock::now() + kLastScrapePatience;
   const std::lock_guard making(making_);
   for (const TargetKey& key : keys) {
-    if (targets.contains(key)) continue;  // only the tick, which is here, changes the map
+    {
+      const std::lock_guard lock(pipelines_lock);
+      if (targets.contains(key)) continue;
+    }
     Slot slot = make_slot(key, client(), clock);
-    const Slot known =
-        before_ ? before_->take_slot(jobs[key.job].match, key.address, pipelines_lock) : nullptr;
-    if (known) take_over(*slot, *known, pipelines_lock);
+    if (before_) {
+      const Found found = before_->take_slot(*this, key, pipelines_lock);
+      if (found.slot) take_over(*slot, found, until, pipelines_lock);
+    }
     const std::lock_guard lock(pipelines_lock);
     targets.emplace(key, std::move(slot));
   }
@@ -144,31 +166,37 @@ Slot SourceLine::make_slot(const TargetKey& key, std::unique_ptr<base::HttpClien
 }
 
 // From this line, or from one before it when an edit came before this one's first tick.
-Slot SourceLine::take_slot(const std::string& match, const std::string& address,
-                           std::mutex& pipelines_lock) {
+SourceLine::Found SourceLine::take_slot(const SourceLine& for_whom, const TargetKey& key,
+                                        std::mutex& pipelines_lock) {
   const std::lock_guard making(making_);
+  const std::string& match = for_whom.jobs[key.job].match;
   {
     const std::lock_guard lock(pipelines_lock);
     const auto found = std::find_if(targets.begin(), targets.end(), [&](const auto& entry) {
-      return jobs[entry.first.job].match == match && entry.first.address == address;
+      return jobs[entry.first.job].match == match && entry.first.address == key.address;
     });
     if (found != targets.end()) {
-      Slot slot = found->second;
+      Found taken{.slot = found->second,
+                  .is_same_page = page_of(source) == page_of(for_whom.source)};
       targets.erase(found);
-      return slot;
+      return taken;
     }
   }
-  return before_ ? before_->take_slot(match, address, pipelines_lock) : nullptr;
+  return before_ ? before_->take_slot(for_whom, key, pipelines_lock) : Found{};
 }
 
-void SourceLine::take_over(TargetSlot& slot, TargetSlot& before, std::mutex& pipelines_lock) const {
-  std::unique_lock in_use(before.in_use, kLastScrapePatience);
+// What is known of the series of another page is of no use: a name there is another series.
+void SourceLine::take_over(TargetSlot& slot, const Found& found,
+                           std::chrono::steady_clock::time_point until,
+                           std::mutex& pipelines_lock) const {
+  TargetSlot& before = *found.slot;
+  std::unique_lock in_use(before.in_use, until);
   if (!in_use) {
     before.is_void = true;
     in_use.lock();
   }
   if (!before.target) return;
-  slot.target->take_over(*before.target);
+  if (found.is_same_page) slot.target->take_over(*before.target);
   before.target.reset();
   const std::lock_guard lock(pipelines_lock);
   const std::size_t job = slot.figures.job;
@@ -178,20 +206,22 @@ void SourceLine::take_over(TargetSlot& slot, TargetSlot& before, std::mutex& pip
   slot.failure = before.failure;
 }
 
+// The line in whose place this one was; null while it is its own.
+std::shared_ptr<SourceLine> SourceLine::line_now() const {
+  const auto now = place_ ? place_->line.lock() : nullptr;
+  return now.get() == this ? nullptr : now;
+}
+
 void SourceLine::count(const ScrapeCounts& counts) {
-  const auto next = next_.lock();
-  if (!next) {
-    figures.counts += counts;
-  } else {
-    next->count(for_sinks_of(*next->config, *config, counts));
-  }
+  if (const auto now = line_now()) return now->count(for_sinks_of(*now->config, *config, counts));
+  figures.counts += counts;
 }
 
 void SourceLine::count(const ScrapeResult& result) {
-  if (const auto next = next_.lock()) {
+  if (const auto now = line_now()) {
     ScrapeResult moved = result;
-    moved.counts = for_sinks_of(*next->config, *config, result.counts);
-    return next->count(moved);
+    moved.counts = for_sinks_of(*now->config, *config, result.counts);
+    return now->count(moved);
   }
   ++figures.scrapes;
   if (result.error) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <compare>
 #include <cstdint>
 #include <deque>
@@ -104,12 +105,13 @@ class SourceLine : public std::enable_shared_from_this<SourceLine> {
   const config::Source& source;
   const Shard shard;
   const std::vector<config::Job> jobs;
-  std::shared_ptr<Outputs> outputs;
-  std::unique_ptr<OwnPoints> own;  // instead of targets: the relay's own figures
-  std::timed_mutex own_in_use;     // as a target's
+  std::shared_ptr<Outputs> outputs;  // null once the line is retired
+  std::unique_ptr<OwnPoints> own;    // instead of targets: the relay's own figures
+  std::timed_mutex own_in_use;       // as a target's
   std::int64_t offset_ms = 0;
   std::uint64_t epoch = 0;  // ticks of another one are void
-  bool retired = false;     // another line is in its place, or none
+  bool is_ticking = false;
+  bool retired = false;  // another line is in its place, or none
   std::map<TargetKey, Slot> targets;
   std::deque<Slot> waiting;  // for a place among those that are scraped at the same time
   std::size_t running = 0;
@@ -118,15 +120,26 @@ class SourceLine : public std::enable_shared_from_this<SourceLine> {
   SurveyKept survey;
 
  private:
+  [[nodiscard]] std::shared_ptr<SourceLine> line_now() const;
   Slot make_slot(const TargetKey& key, std::unique_ptr<base::HttpClient> client,
                  const base::Clock& clock) const;
-  Slot take_slot(const std::string& match, const std::string& address, std::mutex& pipelines_lock);
-  void take_over(TargetSlot& slot, TargetSlot& before, std::mutex& pipelines_lock) const;
+  // A slot of a line before, and whether it has been asked the same page.
+  struct Found {
+    Slot slot;
+    bool is_same_page = false;
+  };
+  Found take_slot(const SourceLine& for_whom, const TargetKey& key, std::mutex& pipelines_lock);
+  void take_over(TargetSlot& slot, const Found& found, std::chrono::steady_clock::time_point until,
+                 std::mutex& pipelines_lock) const;
   void tell_if_nothing_passes(TargetSlot& slot, const ScrapeResult& result) const;
 
   std::mutex making_;  // held while targets are made: the next line waits for them
   std::shared_ptr<SourceLine> before_;
-  std::weak_ptr<SourceLine> next_;
+  // Which line has the source now: shared by all that follow one another.
+  struct Place {
+    std::weak_ptr<SourceLine> line;
+  };
+  std::shared_ptr<Place> place_;
 };
 
 // Whether a line of the one source can go on as it is when the configuration becomes the other: the

@@ -57,10 +57,17 @@ StopSignals::StopSignals(std::int64_t one_breath_ms) {
 }
 
 StopSignals::~StopSignals() {
+  // One that came at the very end would end the process in disorder.
+  struct sigaction hangup_before {};
+  struct sigaction poke_before {};
+  handle_with(SIGHUP, SIG_IGN, &hangup_before);
+  handle_with(kPoke, SIG_IGN, &poke_before);
   sigaction(SIGPIPE, &pipe_before_, nullptr);
   sigaction(SIGTERM, &terminate_before_, nullptr);
   sigaction(SIGINT, &interrupt_before_, nullptr);
   pthread_sigmask(SIG_SETMASK, &mask_before_, nullptr);
+  sigaction(kPoke, &poke_before, nullptr);
+  sigaction(SIGHUP, &hangup_before, nullptr);
 }
 
 void StopSignals::poke() {

@@ -81,11 +81,6 @@ bool is_same(const config::Secret& a, const config::Secret& b) {
   return a.value == b.value;
 }
 
-bool has_same_tls(const config::Tls& a, const config::Tls& b) {
-  return a.ca_file == b.ca_file && a.cert_file == b.cert_file && a.key_file == b.key_file &&
-         a.server_name == b.server_name && a.insecure_skip_verify == b.insecure_skip_verify;
-}
-
 bool has_same_credentials(const config::HttpOptions& a, const config::HttpOptions& b) {
   return is_same(a.bearer_token, b.bearer_token) && a.bearer_token_file == b.bearer_token_file &&
          a.basic_username == b.basic_username && is_same(a.basic_password, b.basic_password) &&
@@ -194,7 +189,7 @@ void compare_sources(const config::Source& before, const config::Source& after,
   changes.compare("proxy", before.http.proxy_url, after.http.proxy_url);
   changes.expect_same(has_same_credentials(before.http, after.http),
                       "other credentials or headers");
-  changes.expect_same(has_same_tls(before.http.tls, after.http.tls), "other TLS settings");
+  changes.expect_same(before.http.tls == after.http.tls, "other TLS settings");
 }
 
 void compare_sinks(const config::Sink& before, const config::Sink& after,
@@ -208,7 +203,7 @@ void compare_sinks(const config::Sink& before, const config::Sink& after,
   changes.compare("address", old_addresses, new_addresses);
   changes.compare("proxy", before.proxy_url, after.proxy_url);
   changes.expect_same(has_same_token(before, after), "another token");
-  changes.expect_same(has_same_tls(before.tls, after.tls), "other TLS settings");
+  changes.expect_same(before.tls == after.tls, "other TLS settings");
   changes.compare("spool", before.spool.directory, after.spool.directory);
 }
 

@@ -6,10 +6,12 @@
 #include <chrono>
 #include <condition_variable>
 #include <csignal>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "config/load.h"
 #include "relay/base/log.h"
@@ -158,13 +160,36 @@ std::unique_ptr<FileWatch> watch_config(const RunOptions& options, Reloader& rel
   return watch;
 }
 
+// Reloads that were asked for by a signal, beside main's thread: that one has to hear the word to
+// stop while a reload waits for a receiver or a look-up.
+class ReloadsAsked {
+ public:
+  explicit ReloadsAsked(Reloader& reloader) : reloader_(reloader) {}
+
+  void one_more() {
+    std::erase_if(under_way_, [](const std::future<void>& each) {
+      return each.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    });
+    // One that waits for its turn sees whatever the file holds by then.
+    if (under_way_.size() > 1) return;
+    under_way_.push_back(std::async(std::launch::async, [this] {
+      (void)reloader_.reload(Reloader::Why::Asked);  // tells the log
+    }));
+  }
+
+ private:
+  Reloader& reloader_;
+  std::vector<std::future<void>> under_way_;
+};
+
 // Until the signal to stop.
-void serve(StopSignals& signals, Reloader& reloader, StatusPage& page, const Pipeline& pipeline) {
+void serve(StopSignals& signals, ReloadsAsked& reloads, StatusPage& page,
+           const Pipeline& pipeline) {
   for (;;) {
     const auto signal = signals.wait_for(kForeverMs);
     if (!signal) continue;
     if (*signal == SIGHUP) {
-      (void)reloader.reload(Reloader::Why::Asked);  // tells the log
+      reloads.one_more();
     } else if (*signal == StopSignals::kPoke) {
       page.follow(pipeline.config()->status);
     } else {
@@ -223,15 +248,16 @@ int run_command(const RunOptions& options) {
   (*replicas)->start();
   auto watch = watch_config(options, reloader);
   std::thread look_over([config] { look_over_directories(*config); });
-  serve(signals, reloader, page, pipeline);
+  ReloadsAsked reloads(reloader);
+  serve(signals, reloads, page, pipeline);
 
   view.note_stopping();
-  watch.reset();
-  reloader.close();
   const std::int64_t grace_ms = pipeline.config()->shutdown_grace_ms;
   base::log(base::LogLevel::Info, "stopping: finishing what is in hand",
             {{"at_most_ms", grace_ms}});
   const LastResort last_resort(pipeline, grace_ms + kPatienceMs);
+  watch.reset();
+  reloader.close();
   stop_in_order(pipeline, **replicas, grace_ms);
   look_over.join();
   page.stop();
