@@ -3,9 +3,13 @@
 #include <algorithm>
 
 #include "relay/base/text.h"
+#include "relay/commands/readable.h"
 
 namespace fedwave::relay {
 namespace {
+
+// Of each kind of change; the rest is counted.
+constexpr std::size_t kNamesShown = 10;
 
 template <class Item>
 const Item* find_named(const std::vector<Item>& items, const std::string& name) {
@@ -38,10 +42,11 @@ void append_names(std::string& text, const char* what, const std::vector<std::st
   if (!text.empty()) text += ", ";
   text += what;
   const char* before = " ";
-  for (const std::string& name : names) {
-    text.append(before).append("\"").append(base::printable(name)).append("\"");
+  for (std::size_t i = 0; i < std::min(names.size(), kNamesShown); ++i) {
+    text.append(before).append("\"").append(base::printable(names[i])).append("\"");
     before = ", ";
   }
+  if (names.size() > kNamesShown) text += " and " + grouped(names.size() - kNamesShown) + " more";
 }
 
 std::string to_text(const char* kind, const NamesChanged& names) {

@@ -39,6 +39,7 @@ std::string directory_of(const std::string& file) {
 }
 
 FileContent content_of(const std::string& file) {
+  if (!base::is_regular_file(file)) return {};
   const auto content = base::read_file(file, kFileBytesMax);
   if (!content) return std::nullopt;
   return base::seeded_hash128(*content);

@@ -1,7 +1,9 @@
 #include "relay/pipeline.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -397,9 +399,12 @@ PipelineFigures Pipeline::Impl::figures() const {
   }
   // These have locks of their own, which a slow disk may hold for a while.
   for (const auto& sink : to->sinks) figures.sinks.push_back(sink->figures());
+  std::map<std::string, std::size_t> counts;  // edits may have taken out several of one name
   for (const auto& sink : leaving) {
     figures.leaving.push_back(sink->figures());
-    figures.leaving.back().name += " (leaving)";
+    const std::size_t count = ++counts[sink->name()];
+    figures.leaving.back().name +=
+        count == 1 ? " (leaving)" : " (leaving, " + std::to_string(count) + ")";
   }
   return figures;
 }

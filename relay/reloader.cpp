@@ -3,6 +3,7 @@
 #include <cinttypes>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <utility>
 
 #include "relay/base/file.h"
@@ -22,18 +23,29 @@ std::string hash_text(std::string_view content) {
   return text;
 }
 
+ConfigReading unreadable(const std::string& file, const std::string& why) {
+  ConfigReading reading{.file = file, .hash = {}, .result = {}};
+  reading.result.problems.push_back({config::Severity::Error, {}, why, ""});
+  return reading;
+}
+
+// A running relay must not wait for a pipe.
+ConfigReading read_again(const std::string& file) {
+  std::error_code error;
+  if (std::filesystem::exists(file, error) && !base::is_regular_file(file)) {
+    return unreadable(file, file + " is not a regular file");
+  }
+  return read_config(file);
+}
+
 }  // namespace
 
 ConfigReading read_config(const std::string& file) {
-  ConfigReading reading{.file = file, .hash = {}, .result = {}};
   const auto text = base::read_file(file, config::kFileBytesMax);
-  if (!text) {
-    reading.result.problems.push_back({config::Severity::Error, {}, text.error().message, ""});
-    return reading;
-  }
-  reading.hash = hash_text(*text);
-  reading.result = config::load_text(file, *text, config::process_environment());
-  return reading;
+  if (!text) return unreadable(file, text.error().message);
+  return {.file = file,
+          .hash = hash_text(*text),
+          .result = config::load_text(file, *text, config::process_environment())};
 }
 
 void log_problems(const std::string& file, const std::vector<config::Problem>& problems) {
@@ -68,10 +80,10 @@ base::Expected<std::string> Reloader::reload(Why why) {
     base::log(LogLevel::Warn, text);
     return Error{ErrorCode::NotFound, text};
   }
-  ConfigReading reading = read_config(file_);
+  ConfigReading reading = read_again(file_);
   if (why == Why::Noticed && reading.hash == last_read_) return std::string();
   last_read_ = reading.hash;
-  if (!reading.result.config) return refuse(reading);
+  if (!reading.result.config) return refuse(reading, why);
   if (reading.hash == figures().hash) return keep_as_it_is(why);
   try {
     return put_in_force(std::move(reading));
@@ -98,21 +110,25 @@ base::Expected<std::string> Reloader::keep_as_it_is(Why why) {
   return text;
 }
 
-base::Error Reloader::refuse(const ConfigReading& reading) {
-  std::string text = "the configuration is not used; the one from before goes on";
-  base::log(LogLevel::Error, text, {{"config", file_}});
-  log_problems(file_, reading.result.problems);
+base::Error Reloader::refuse(const ConfigReading& reading, Why why) {
+  const std::string text = "the configuration is not used; the one from before goes on";
   std::vector<std::string> lines;
+  std::string all = text;
   for (const config::Problem& problem : reading.result.problems) {
     lines.push_back(config::format_problem(file_, problem));
-    text += '\n' + lines.back();
+    all += '\n' + lines.back();
   }
+  if (why == Why::TryAgain && lines == figures().problems) {
+    return {ErrorCode::InvalidArgument, all};
+  }
+  base::log(LogLevel::Error, text, {{"config", file_}});
+  log_problems(file_, reading.result.problems);
   const std::lock_guard lock(mutex_);
   ++figures_.refused;
   figures_.is_current = false;
   figures_.refused_ms = clock_.wall_ms();
   figures_.problems = std::move(lines);
-  return {ErrorCode::InvalidArgument, text};
+  return {ErrorCode::InvalidArgument, all};
 }
 
 std::string Reloader::put_in_force(ConfigReading reading) {

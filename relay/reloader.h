@@ -38,8 +38,9 @@ class Reloader {
   // the reloader.
   Reloader(ConfigReading first, Apply apply, const base::Clock& clock);
 
-  // By request every outcome is told; for a change that was noticed only what is new.
-  enum class Why : std::uint8_t { Asked, Noticed };
+  // By request every outcome is told; for a change that was noticed, and for another try of a file
+  // that was refused, only what is new.
+  enum class Why : std::uint8_t { Asked, Noticed, TryAgain };
 
   // What came of it. InvalidArgument: the file is no good; any other error: it cannot be done now.
   base::Expected<std::string> reload(Why why);
@@ -51,7 +52,7 @@ class Reloader {
 
  private:
   base::Expected<std::string> keep_as_it_is(Why why);
-  base::Error refuse(const ConfigReading& reading);
+  base::Error refuse(const ConfigReading& reading, Why why);
   std::string put_in_force(ConfigReading reading);
 
   const std::string file_;

@@ -78,6 +78,17 @@ ScrapeCounts for_sinks_of(const config::Config& to, const config::Config& from,
   return moved;
 }
 
+// Whether a scrape's failure, or that there is none, is news after the last one's. What has to be
+// put right by hand step by step (certificates) is told at each step; other messages may carry
+// figures that are new each time.
+bool is_another(const std::optional<base::Error>& before, const std::optional<base::Error>& now) {
+  if (!before || !now) return before.has_value() != now.has_value();
+  if (before->code != now->code) return true;
+  const bool is_told_by_step =
+      now->code == base::ErrorCode::Tls || now->code == base::ErrorCode::NotReady;
+  return is_told_by_step && before->message != now->message;
+}
+
 }  // namespace
 
 bool forms_the_same(const config::Config& a, const config::Source& source_a,
@@ -237,9 +248,8 @@ void SourceLine::count(const ScrapeResult& result) {
 }
 
 bool SourceLine::count(TargetSlot& slot, const ScrapeResult& result) {
-  const auto failure = result.error ? std::optional(result.error->code) : std::nullopt;
-  const bool is_news = slot.failure != failure;
-  slot.failure = failure;
+  const bool is_news = is_another(slot.failure, result.error);
+  slot.failure = result.error;
   TargetFigures& target = slot.figures;
   ++target.scrapes;
   target.last_start_ms = result.start_ms;

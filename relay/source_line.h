@@ -59,9 +59,9 @@ struct TargetSlot {
   bool was_empty = false;  // told of; belongs to the scrape in hand
   // Ends the scrape in hand; what it has read is kept.
   std::atomic<bool> is_void = false;
-  std::optional<base::ErrorCode> failure;  // of the last scrape
-  std::int64_t retry_ms = 0;               // the last pause before a quick retry; 0: none
-  std::vector<bool> passes_nothing;        // by sink; told of; belongs to the scrape in hand
+  std::optional<base::Error> failure;  // of the last scrape
+  std::int64_t retry_ms = 0;           // the last pause before a quick retry; 0: none
+  std::vector<bool> passes_nothing;    // by sink; told of; belongs to the scrape in hand
   TargetFigures figures;
 };
 using Slot = std::shared_ptr<TargetSlot>;

@@ -28,6 +28,11 @@ std::string trimmed(const std::string& text) {
 
 }  // namespace
 
+bool is_regular_file(const std::string& path) {
+  struct stat status {};
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 Expected<void> read_pieces(const std::string& path,
                            const std::function<bool(std::string_view)>& take) {
   const bool is_stdin = path == "-";

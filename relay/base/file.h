@@ -11,6 +11,9 @@
 
 namespace fedwave::base {
 
+// Whether reading it comes to an end by itself: a pipe may keep its reader waiting for ever.
+bool is_regular_file(const std::string& path);
+
 // Reads a file piece by piece; false from `take` ends it early, which is no error. "-" is standard
 // input.
 Expected<void> read_pieces(const std::string& path,

@@ -31,18 +31,26 @@ void add_config_reload(CLI::App& app, std::int64_t& target_ms) {
 
 void add_replicas(CLI::App& app, ReplicaOptions& options) {
   ElectionOptions& election = options.election;
-  add_value(
+  const auto not_empty = [](const std::string& text) {
+    return text.empty() ? std::string("the name is empty; is a variable not set?") : std::string();
+  };
+  CLI::Option* lease = add_value(
       app, "--lease", "NAME", election.lease,
       "Scrape only while holding this Lease of Kubernetes: of several replicas one is at work");
+  lease->check(not_empty);
   add_value(app, "--lease-namespace", "NAME", election.lease_namespace,
-            "Where the Lease is (default: POD_NAMESPACE, else the service account's)");
+            "Where the Lease is (default: POD_NAMESPACE, else the service account's)")
+      ->needs(lease);
   add_duration(
       app, "--lease-duration", election.lease_duration_ms,
-      "After so long without a word of its holder others may take the Lease (default: 15s)");
+      "After so long without a word of its holder others may take the Lease (default: 15s)")
+      ->needs(lease);
   add_duration(app, "--lease-renew-deadline", election.renew_deadline_ms,
-               "The holder stops when it could not renew the Lease for so long (default: 10s)");
+               "The holder stops when it could not renew the Lease for so long (default: 10s)")
+      ->needs(lease);
   add_duration(app, "--lease-retry", election.retry_ms,
-               "Between two attempts to renew or to get the Lease (default: 2s)");
+               "Between two attempts to renew or to get the Lease (default: 2s)")
+      ->needs(lease);
   add_value(app, "--shards", "N", options.shards,
             "Share the work with N - 1 other relays that have the same configuration");
   add_value(app, "--shard", "I", options.shard,

@@ -36,12 +36,12 @@ Expected<std::unique_ptr<Replicas>> Replicas::from(const ReplicaOptions& options
                                                    const config::Environment& environment,
                                                    const base::Clock& clock) {
   std::unique_ptr<Replicas> replicas(new Replicas());
-  if (options.shards > 0 && !options.election.lease.empty()) {
+  if (options.shards && !options.election.lease.empty()) {
     return Error{ErrorCode::InvalidArgument,
                  "--lease and --shards exclude each other: with a lease one replica does all the "
                  "work, with shards each does a part of it"};
   }
-  if (options.shard && options.shards == 0) {
+  if (options.shard && !options.shards) {
     return Error{ErrorCode::InvalidArgument, "--shard needs --shards, the number of all of them"};
   }
   if (!options.election.lease.empty()) {
@@ -49,9 +49,9 @@ Expected<std::unique_ptr<Replicas>> Replicas::from(const ReplicaOptions& options
     if (!election) return election.error();
     replicas->election_ = *std::move(election);
   }
-  if (options.shards > 0) {
+  if (options.shards) {
     const auto shard =
-        shard_of(options.shards, options.shard, environment("POD_NAME").value_or(""));
+        shard_of(*options.shards, options.shard, environment("POD_NAME").value_or(""));
     if (!shard) return shard.error();
     replicas->shard_ = *shard;
   }

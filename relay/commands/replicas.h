@@ -19,7 +19,7 @@ namespace fedwave::relay {
 
 struct ReplicaOptions {
   ElectionOptions election;           // without a lease: no election
-  std::int64_t shards = 0;            // 0: the work is not shared
+  std::optional<std::int64_t> shards;  // none: the work is not shared
   std::optional<std::int64_t> shard;  // none: by the number at the end of POD_NAME
 };
 

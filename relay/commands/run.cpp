@@ -166,14 +166,14 @@ class ReloadsAsked {
  public:
   explicit ReloadsAsked(Reloader& reloader) : reloader_(reloader) {}
 
-  void one_more() {
+  void one_more(Reloader::Why why) {
     std::erase_if(under_way_, [](const std::future<void>& each) {
       return each.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
     });
     // One that waits for its turn sees whatever the file holds by then.
     if (under_way_.size() > 1) return;
-    under_way_.push_back(std::async(std::launch::async, [this] {
-      (void)reloader_.reload(Reloader::Why::Asked);  // tells the log
+    under_way_.push_back(std::async(std::launch::async, [this, why] {
+      (void)reloader_.reload(why);  // tells the log
     }));
   }
 
@@ -182,14 +182,16 @@ class ReloadsAsked {
   std::vector<std::future<void>> under_way_;
 };
 
-// Until the signal to stop.
-void serve(StopSignals& signals, ReloadsAsked& reloads, StatusPage& page,
-           const Pipeline& pipeline) {
+// Until the signal to stop. An edit that was refused is tried again now and then: what was wrong
+// may have been another file, which is there by now.
+void serve(StopSignals& signals, const Reloader& reloader, ReloadsAsked& reloads, StatusPage& page,
+           const Pipeline& pipeline, std::int64_t config_reload_ms) {
   for (;;) {
-    const auto signal = signals.wait_for(kForeverMs);
-    if (!signal) continue;
-    if (*signal == SIGHUP) {
-      reloads.one_more();
+    const auto signal = signals.wait_for(config_reload_ms > 0 ? config_reload_ms : kForeverMs);
+    if (!signal) {
+      if (!reloader.figures().is_current) reloads.one_more(Reloader::Why::TryAgain);
+    } else if (*signal == SIGHUP) {
+      reloads.one_more(Reloader::Why::Asked);
     } else if (*signal == StopSignals::kPoke) {
       page.follow(pipeline.config()->status);
     } else {
@@ -249,7 +251,7 @@ int run_command(const RunOptions& options) {
   auto watch = watch_config(options, reloader);
   std::thread look_over([config] { look_over_directories(*config); });
   ReloadsAsked reloads(reloader);
-  serve(signals, reloads, page, pipeline);
+  serve(signals, reloader, reloads, page, pipeline, options.config_reload_ms);
 
   view.note_stopping();
   const std::int64_t grace_ms = pipeline.config()->shutdown_grace_ms;

@@ -1,7 +1,8 @@
 #include "relay/status/health.h"
 
 #include <algorithm>
-#include <array>
+#include <map>
+#include <source_location>
 #include <utility>
 
 #include "relay/base/clock.h"
@@ -11,6 +12,7 @@
 #include "relay/explain/explanation_text.h"
 #include "relay/status/all_sources.h"
 #include "relay/status/query.h"
+#include "relay/status/sink_trouble.h"
 
 namespace fedwave::relay {
 namespace {
@@ -24,7 +26,8 @@ constexpr std::int64_t kTroublePatienceMs = 5'000;
 constexpr std::int64_t kTroubleIsErrorMs = 60'000;
 constexpr std::int64_t kBacklogOldMs = 300'000;
 constexpr std::int64_t kLagMs = 30'000;
-constexpr std::int64_t kSameDayMs = 43'200'000;
+// Of problems that are alike, and of notes, so many are told one by one.
+constexpr std::size_t kAlikeShown = 10;
 // What the error of a scrape begins with that has not even been tried.
 constexpr std::string_view kWaitsForCertificates = "waiting for certificates";
 
@@ -61,47 +64,25 @@ bool is_federation(const config::Source& source) {
   return source.url.find("/federate") != std::string::npos;
 }
 
-// Of a receiver that does not take points: who can do something about it.
-enum class Trouble : std::uint8_t { Passing, Denied, Misplaced };
-
-Trouble trouble_of(const std::string& cause) {
-  if (cause == "http_401" || cause == "http_403") return Trouble::Denied;
-  const bool is_redirect = cause.starts_with("http_3");
-  const bool has_no_path = cause == "http_404" || cause == "http_405" || cause == "http_410";
-  return is_redirect || has_no_path ? Trouble::Misplaced : Trouble::Passing;
-}
-
-std::string credentials_text(const config::Sink& sink) {
-  if (sink.cloud_services.is_set()) return "cloudServices";
-  if (!sink.token.empty()) return "token";
-  if (sink.token_file.empty()) return "token or tokenFile: it has neither";
-  return "tokenFile, " + sink.token_file + ", which is read again when it changes";
-}
-
-// What to look at first, by the beginning of the cause.
-const char* first_step(std::string_view cause) {
-  struct Step {
-    std::string_view cause;
-    const char* text;
-  };
-  static constexpr std::array<Step, 9> kSteps = {{
-      {"unreachable", "is the receiver up, and can it be reached from here? "},
-      {"timeout", "is the receiver up, and can it be reached from here? "},
-      {"truncated",
-       "the connection breaks off: look at the receiver's log, and at what is between. "},
-      {"tls", "look at the receiver's certificate, and at the sink's tls. "},
-      {"token", "look at where the sink's token comes from. "},
-      {"http_406",
-       "the receiver takes no more than it does: have its limit raised, or send less. "},
-      {"http_407", "look at the credentials in the sink's proxy_url. "},
-      {"http_429",
-       "the receiver takes no more than it does: have its limit raised, or send less. "},
-      {"http_5", "the trouble is the receiver's own: look at its log. "},
-  }};
-  const auto* const found = std::find_if(kSteps.begin(), kSteps.end(), [&](const Step& step) {
-    return cause.starts_with(step.cause);
-  });
-  return found == kSteps.end() ? "" : found->text;
+// What becomes of the points of a sink that an edit has taken out and that cannot deliver.
+std::string leaving_advice(const SinkFigures& sink) {
+  const sinks::SpoolFigures& spool = sink.spool;
+  const std::uint64_t in_memory =
+      spool.has_directory ? spool.points_in_memory : spool.points_waiting;
+  std::string advice = first_step(sink.sender.cause);
+  if (in_memory > 0) {
+    advice += waiting_text(in_memory) + " in memory and would be lost at the next restart";
+    if (!spool.disk_trouble.empty()) {
+      advice += " (the spool cannot use its directory: " + spool.disk_trouble + ")";
+    }
+  }
+  if (spool.points_waiting > in_memory) {
+    advice += (in_memory > 0 ? "; " : "") + waiting_text(spool.points_waiting - in_memory) +
+              " on disk and would stay there through a restart";
+  }
+  return advice +
+         ". Put the sink back, with its name and spool and an address that takes them, to have "
+         "them delivered there";
 }
 
 // What a stage of filters did with a source's samples at a sink, other than sending them.
@@ -160,12 +141,24 @@ std::pair<std::string, std::string> parted(const std::string& error) {
   return {error.substr(0, end), error.substr(end + 2)};
 }
 
-// "14:05 UTC", or with the date when that is long ago.
+// "14:05 UTC", with the date unless that is today's.
 std::string moment_text(std::int64_t wall_ms, std::int64_t now_ms) {
+  const auto date_of = [](const std::string& text) { return text.substr(0, text.find('T')); };
   const std::string text = base::utc_text(wall_ms);
-  const std::string time = text.substr(text.find('T') + 1, 5) + " UTC";
-  if (now_ms - wall_ms < kSameDayMs) return time;
-  return text.substr(0, text.find('T')) + " " + time;
+  const std::string date = date_of(text);
+  const std::string time = text.substr(date.size() + 1, 5) + " UTC";
+  return date == date_of(base::utc_text(now_ms)) ? time : date + " " + time;
+}
+
+// Why the file could not even be read; empty when it was. It is told without a place in the file.
+std::string unreadable_text(const ConfigFigures& config) {
+  const std::string front = config.file + ": error: ";
+  if (config.problems.size() != 1 || !config.problems[0].starts_with(front)) return "";
+  const std::string why = config.problems[0].substr(front.size());
+  const bool is_about_file = why.starts_with(config.file + " is ") ||
+                             why.starts_with("cannot open " + config.file) ||
+                             why.starts_with("cannot read " + config.file);
+  return is_about_file ? why : "";
 }
 
 // Who leads calls itself POD_UID.
@@ -201,12 +194,18 @@ class Assessment {
       check_sink_filters(i);
     }
     take_notes();
+    for (const SinkFigures& sink : figures.leaving) check_leaving(sink);
+    count_the_rest();
     return finish();
   }
 
  private:
   [[nodiscard]] std::string age(std::int64_t since_ms) const {
     return age_text(std::max<std::int64_t>(input_.now_ms - since_ms, 0));
+  }
+  [[nodiscard]] bool is_stuck(const SinkFigures& sink) const {
+    return !sink.sender.trouble.empty() &&
+           input_.now_ms - sink.sender.trouble_since_ms >= kTroublePatienceMs;
   }
   // A command that shows more of a source.
   [[nodiscard]] std::string command(const char* name, const std::string& source) const {
@@ -216,13 +215,22 @@ class Assessment {
   [[nodiscard]] bool is_scraped(const config::Source& config, const SourceFigures& source) const {
     return !config.url.empty() && is_scraping(input_.cluster.election) && is_ours(source);
   }
+  // What the same line of this file finds, at the same level, is alike.
+  void problem(Problem found, std::source_location by = std::source_location::current()) {
+    Alike& alike = alike_[{found.level, by.line()}];
+    if (++alike.count <= kAlikeShown) {
+      alike.last = problems_.size();
+      problems_.push_back(std::move(found));
+    }
+  }
   void source_problem(HealthLevel level, const SourceFigures& source, std::string what,
-                      std::string advice) {
-    problems_.push_back({level, std::move(what), std::move(advice), source.name, ""});
+                      std::string advice,
+                      std::source_location by = std::source_location::current()) {
+    problem({level, std::move(what), std::move(advice), source.name, ""}, by);
   }
   void sink_problem(HealthLevel level, const std::string& sink, std::string what,
-                    std::string advice) {
-    problems_.push_back({level, std::move(what), std::move(advice), "", sink});
+                    std::string advice, std::source_location by = std::source_location::current()) {
+    problem({level, std::move(what), std::move(advice), "", sink}, by);
   }
 
   void check_config();
@@ -240,32 +248,46 @@ class Assessment {
                                            const SinkFigures& sink) const;
   void check_losses(const config::Sink& config, const SinkFigures& sink,
                     const RecentCounts::Sink& recent);
+  void check_leaving(const SinkFigures& sink);
   void check_sink_filters(std::size_t sink);
   void take_notes();
+  void count_the_rest();
   Health finish();
+
+  struct Alike {
+    std::size_t count = 0;
+    std::size_t last = 0;  // of those that are shown
+  };
 
   const HealthInput& input_;
   const config::Config& config_;
   const std::vector<const config::Source*> sources_;
   std::vector<Problem> problems_;
+  std::map<std::pair<HealthLevel, std::uint_least32_t>, Alike> alike_;
   std::vector<std::string> notes_;
 };
 
 void Assessment::check_config() {
   const ConfigFigures& config = input_.config;
   if (config.is_current) return;
+  const std::string from =
+      "the configuration from " + moment_text(config.loaded_ms, input_.now_ms) + " goes on until ";
+  if (const std::string why = unreadable_text(config); !why.empty()) {
+    problem({HealthLevel::Warning,
+             "the file of the configuration is gone or cannot be read: " + why,
+             from + "it can be read again; fedwave would not start without it", "", ""});
+    return;
+  }
   std::string what = config.problems.empty()
                          ? "the last edit of " + config.file + " is refused"
                          : "the last edit is refused: " + main_problem(config.problems);
   if (config.problems.size() > 1) {
     what += " (and " + many(config.problems.size() - 1, "more problem") + ")";
   }
-  problems_.push_back({HealthLevel::Warning, std::move(what),
-                       "the configuration from " + moment_text(config.loaded_ms, input_.now_ms) +
-                           " goes on until that is put right. See all of it with: fedwave check "
-                           "--config " +
-                           shell_word(config.file),
-                       "", ""});
+  problem({HealthLevel::Warning, std::move(what),
+           from + "that is put right. See all of it with: fedwave check --config " +
+               shell_word(config.file),
+           "", ""});
 }
 
 // A request that is tried again in time is nothing to tell of.
@@ -277,23 +299,22 @@ void Assessment::check_election() {
   const bool is_moment = input_.now_ms - well_ms < kTroublePatienceMs;
   if (!takes_part || election.last_error.empty() || is_moment) return;
   const auto [what, advice] = parted(election.last_error);
-  problems_.push_back(
-      {is_leading ? HealthLevel::Warning : HealthLevel::Error,
-       (is_leading ? "this relay leads but cannot renew its lease " + election.lease
-                   : "this relay cannot stand for leader with the lease " + election.lease) +
-           ": " + what,
-       advice.empty() ? "can the API server be reached from here, and may the service account get, "
-                        "create and update leases in its namespace?"
-                      : advice,
-       "", ""});
+  problem({is_leading ? HealthLevel::Warning : HealthLevel::Error,
+           (is_leading ? "this relay leads but cannot renew its lease " + election.lease
+                       : "this relay cannot stand for leader with the lease " + election.lease) +
+               ": " + what,
+           advice.empty()
+               ? "can the API server be reached from here, and may the service account get, "
+                 "create and update leases in its namespace?"
+               : advice,
+           "", ""});
 }
 
 void Assessment::check_schedule() {
   const std::int64_t lag_ms = input_.figures.schedule_lag_ms;
   if (lag_ms < kLagMs) return;
-  problems_.push_back(
-      {HealthLevel::Error, "a scrape that is due has been waiting for " + age_text(lag_ms),
-       "is the machine out of processor time? Give fedwave more, or fewer sources", "", ""});
+  problem({HealthLevel::Error, "a scrape that is due has been waiting for " + age_text(lag_ms),
+           "is the machine out of processor time? Give fedwave more, or fewer sources", "", ""});
 }
 
 void Assessment::check_scrapes(const config::Source& config, const SourceFigures& source) {
@@ -450,8 +471,8 @@ void Assessment::check_sink(const config::Sink& config, const SinkFigures& sink)
 
 // One request that is tried again is nothing to tell of. What no time heals is an error at once.
 void Assessment::check_trouble(const config::Sink& config, const SinkFigures& sink) {
+  if (!is_stuck(sink)) return;
   const std::int64_t lasts_ms = input_.now_ms - sink.sender.trouble_since_ms;
-  if (sink.sender.trouble.empty() || lasts_ms < kTroublePatienceMs) return;
   const bool passes = trouble_of(sink.sender.cause) == Trouble::Passing;
   sink_problem(passes && lasts_ms < kTroubleIsErrorMs ? HealthLevel::Warning : HealthLevel::Error,
                sink.name,
@@ -529,11 +550,38 @@ void Assessment::take_notes() {
   if (!config_.sources.empty() && std::none_of(sources.begin(), scraped_end, is_ours)) {
     notes_.push_back("nothing to scrape here: everything belongs to other shards");
   }
-  for (const SinkFigures& sink : input_.figures.leaving) {
-    notes_.push_back("sink " + quoted(sink.name) + " is no longer in the configuration: " +
-                     waiting_text(sink.spool.points_waiting) + " to be delivered before it goes" +
-                     (sink.sender.trouble.empty() ? "" : ", but: " + sink.sender.trouble));
+}
+
+// That an edit has taken a sink out while its points wait is meant; that they cannot go is not.
+void Assessment::check_leaving(const SinkFigures& sink) {
+  const std::uint64_t waiting = sink.spool.points_waiting;
+  if (waiting > 0 && is_stuck(sink)) {
+    sink_problem(
+        HealthLevel::Warning, sink.name,
+        "sink " + quoted(sink.name) +
+            ", which is no longer in the configuration, has not been able to deliver for " +
+            age(sink.sender.trouble_since_ms) + ": " + sink.sender.trouble,
+        leaving_advice(sink));
+    return;
   }
+  notes_.push_back("sink " + quoted(sink.name) + " is no longer in the configuration: " +
+                   waiting_text(waiting) + " to be delivered before it goes" +
+                   (sink.sender.trouble.empty() ? "" : ", but: " + sink.sender.trouble));
+}
+
+// Thousands of sources may fail for one reason.
+void Assessment::count_the_rest() {
+  for (const auto& [kind, alike] : alike_) {
+    if (alike.count <= kAlikeShown) continue;
+    problems_.push_back({kind.first,
+                         "and " + grouped(alike.count - kAlikeShown) +
+                             " more like this: " + problems_[alike.last].what,
+                         "/api/v1/sources and /api/v1/sinks tell of each", "", ""});
+  }
+  if (notes_.size() <= kAlikeShown) return;
+  const std::string more = "and " + grouped(notes_.size() - kAlikeShown) + " more";
+  notes_.resize(kAlikeShown);
+  notes_.push_back(more);
 }
 
 Health Assessment::finish() {

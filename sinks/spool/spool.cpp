@@ -255,6 +255,7 @@ SpoolFigures Spool::figures() const {
   copy.blocks_waiting = waiting.blocks;
   copy.bytes_waiting = waiting.bytes;
   copy.oldest_waiting_ms = waiting.oldest_created_ms;
+  copy.has_directory = folder_ != nullptr;
   copy.points_in_memory = folder_ ? memory_.waiting().points : 0;
   return copy;
 }

@@ -63,6 +63,7 @@ struct SpoolFigures {
   std::uint64_t bytes_waiting = 0;     // what the spool takes, on disk or in memory
   std::int64_t oldest_waiting_ms = 0;  // wall time of the oldest waiting block; 0 when none waits
   std::string disk_trouble;            // why the directory is not in use; empty while all is well
+  bool has_directory = false;
 
   [[nodiscard]] std::uint64_t points_expired() const {
     return points_expired_full + points_expired_old + points_expired_damaged +

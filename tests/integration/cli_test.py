@@ -82,6 +82,8 @@ class UsageTest(unittest.TestCase):
         for arguments, said in (
                 ((), "(?i)command"),
                 (("bogus",), "bogus"),
+                (("run", "--config", "x.yaml", "--lease", ""), "--lease.*empty"),
+                (("run", "--config", "x.yaml", "--lease-retry", "2s"), "--lease"),
                 (("--bogus",), "--bogus"),
                 (("dump", "--bogus"), "--bogus"),
                 (("dump",), "--config"),

@@ -209,6 +209,30 @@ class EditTest(ReloadCase):
         self.stop_well(relay)
         self.assert_all_ticks(self.lines)
 
+    def test_an_edit_that_was_refused_for_want_of_another_file_is_tried_again(self):
+        password = os.path.join(self.folder, "password")
+        relay = self.serve(self.base(), "--config-reload", "1s")
+        self.wait_for_ticks(relay, 1)
+        self.edit(self.base(more=f", httpConfig: {{basic_auth: {{username: jo, password_file: '{password}'}}}}"))
+        self.wait_for(relay, lambda: not self.is_current())
+        self.assertIn("does not exist", relay.output())
+        self.wait_for_ticks(relay, 2)
+        self.assertEqual(self.reloads("refused"), 1, "the same refusal is told once")
+        self.write("password", "secret")
+        self.wait_for(relay, self.is_current)
+        self.stop_well(relay)
+
+    def test_a_pipe_in_the_place_of_the_file_holds_up_nobody(self):
+        relay = self.serve(self.base())
+        self.wait_for_ticks(relay, 1)
+        path = self.map.path("config.yaml")
+        os.unlink(path)
+        os.mkfifo(path)
+        status, text = self.post_reload()
+        self.assertEqual((status, "not a regular file" in text), (400, True), text)
+        self.wait_for_ticks(relay, 2)
+        self.stop_well(relay)
+
     def test_a_sink_moves_and_takes_what_waits_along(self):
         self.sink.answers["/report"] = web.status(503)
         relay = self.serve(self.base())
