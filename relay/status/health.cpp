@@ -17,10 +17,6 @@
 namespace fedwave::relay {
 namespace {
 
-std::string waiting_text(std::uint64_t points) {
-  return many(points, "point") + (points == 1 ? " waits" : " wait");
-}
-
 constexpr std::int64_t kFirstScrapePatienceMs = 10'000;  // beyond the timeout
 constexpr std::int64_t kTroublePatienceMs = 5'000;
 constexpr std::int64_t kTroubleIsErrorMs = 60'000;
@@ -62,27 +58,6 @@ bool has_selector(const std::string& url) {
 
 bool is_federation(const config::Source& source) {
   return source.url.find("/federate") != std::string::npos;
-}
-
-// What becomes of the points of a sink that an edit has taken out and that cannot deliver.
-std::string leaving_advice(const SinkFigures& sink) {
-  const sinks::SpoolFigures& spool = sink.spool;
-  const std::uint64_t in_memory =
-      spool.has_directory ? spool.points_in_memory : spool.points_waiting;
-  std::string advice = first_step(sink.sender.cause);
-  if (in_memory > 0) {
-    advice += waiting_text(in_memory) + " in memory and would be lost at the next restart";
-    if (!spool.disk_trouble.empty()) {
-      advice += " (the spool cannot use its directory: " + spool.disk_trouble + ")";
-    }
-  }
-  if (spool.points_waiting > in_memory) {
-    advice += (in_memory > 0 ? "; " : "") + waiting_text(spool.points_waiting - in_memory) +
-              " on disk and would stay there through a restart";
-  }
-  return advice +
-         ". Put the sink back, with its name and spool and an address that takes them, to have "
-         "them delivered there";
 }
 
 // What a stage of filters did with a source's samples at a sink, other than sending them.
@@ -216,7 +191,7 @@ class Assessment {
     return !config.url.empty() && is_scraping(input_.cluster.election) && is_ours(source);
   }
   // What the same line of this file finds, at the same level, is alike.
-  void problem(Problem found, std::source_location by = std::source_location::current()) {
+  void add_alike(Problem found, const std::source_location& by) {
     Alike& alike = alike_[{found.level, by.line()}];
     if (++alike.count <= kAlikeShown) {
       alike.last = problems_.size();
@@ -226,11 +201,11 @@ class Assessment {
   void source_problem(HealthLevel level, const SourceFigures& source, std::string what,
                       std::string advice,
                       std::source_location by = std::source_location::current()) {
-    problem({level, std::move(what), std::move(advice), source.name, ""}, by);
+    add_alike({level, std::move(what), std::move(advice), source.name, ""}, by);
   }
   void sink_problem(HealthLevel level, const std::string& sink, std::string what,
                     std::string advice, std::source_location by = std::source_location::current()) {
-    problem({level, std::move(what), std::move(advice), "", sink}, by);
+    add_alike({level, std::move(what), std::move(advice), "", sink}, by);
   }
 
   void check_config();
@@ -273,9 +248,9 @@ void Assessment::check_config() {
   const std::string from =
       "the configuration from " + moment_text(config.loaded_ms, input_.now_ms) + " goes on until ";
   if (const std::string why = unreadable_text(config); !why.empty()) {
-    problem({HealthLevel::Warning,
-             "the file of the configuration is gone or cannot be read: " + why,
-             from + "it can be read again; fedwave would not start without it", "", ""});
+    problems_.push_back(
+        {HealthLevel::Warning, "the file of the configuration is gone or cannot be read: " + why,
+         from + "it can be read again; fedwave would not start without it", "", ""});
     return;
   }
   std::string what = config.problems.empty()
@@ -284,10 +259,10 @@ void Assessment::check_config() {
   if (config.problems.size() > 1) {
     what += " (and " + many(config.problems.size() - 1, "more problem") + ")";
   }
-  problem({HealthLevel::Warning, std::move(what),
-           from + "that is put right. See all of it with: fedwave check --config " +
-               shell_word(config.file),
-           "", ""});
+  problems_.push_back({HealthLevel::Warning, std::move(what),
+                       from + "that is put right. See all of it with: fedwave check --config " +
+                           shell_word(config.file),
+                       "", ""});
 }
 
 // A request that is tried again in time is nothing to tell of.
@@ -299,22 +274,23 @@ void Assessment::check_election() {
   const bool is_moment = input_.now_ms - well_ms < kTroublePatienceMs;
   if (!takes_part || election.last_error.empty() || is_moment) return;
   const auto [what, advice] = parted(election.last_error);
-  problem({is_leading ? HealthLevel::Warning : HealthLevel::Error,
-           (is_leading ? "this relay leads but cannot renew its lease " + election.lease
-                       : "this relay cannot stand for leader with the lease " + election.lease) +
-               ": " + what,
-           advice.empty()
-               ? "can the API server be reached from here, and may the service account get, "
-                 "create and update leases in its namespace?"
-               : advice,
-           "", ""});
+  problems_.push_back(
+      {is_leading ? HealthLevel::Warning : HealthLevel::Error,
+       (is_leading ? "this relay leads but cannot renew its lease " + election.lease
+                   : "this relay cannot stand for leader with the lease " + election.lease) +
+           ": " + what,
+       advice.empty() ? "can the API server be reached from here, and may the service account get, "
+                        "create and update leases in its namespace?"
+                      : advice,
+       "", ""});
 }
 
 void Assessment::check_schedule() {
   const std::int64_t lag_ms = input_.figures.schedule_lag_ms;
   if (lag_ms < kLagMs) return;
-  problem({HealthLevel::Error, "a scrape that is due has been waiting for " + age_text(lag_ms),
-           "is the machine out of processor time? Give fedwave more, or fewer sources", "", ""});
+  problems_.push_back(
+      {HealthLevel::Error, "a scrape that is due has been waiting for " + age_text(lag_ms),
+       "is the machine out of processor time? Give fedwave more, or fewer sources", "", ""});
 }
 
 void Assessment::check_scrapes(const config::Source& config, const SourceFigures& source) {

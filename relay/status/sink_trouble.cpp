@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "relay/status/query.h"
+
 namespace fedwave::relay {
 
 Trouble trouble_of(const std::string& cause) {
@@ -42,6 +44,30 @@ const char* first_step(std::string_view cause) {
     return cause.starts_with(step.cause);
   });
   return found == kSteps.end() ? "" : found->text;
+}
+
+std::string waiting_text(std::uint64_t points) {
+  return many(points, "point") + (points == 1 ? " waits" : " wait");
+}
+
+std::string leaving_advice(const SinkFigures& sink) {
+  const sinks::SpoolFigures& spool = sink.spool;
+  const std::uint64_t in_memory =
+      spool.has_directory ? spool.points_in_memory : spool.points_waiting;
+  std::string advice = first_step(sink.sender.cause);
+  if (in_memory > 0) {
+    advice += waiting_text(in_memory) + " in memory and would be lost at the next restart";
+    if (!spool.disk_trouble.empty()) {
+      advice += " (the spool cannot use its directory: " + spool.disk_trouble + ")";
+    }
+  }
+  if (spool.points_waiting > in_memory) {
+    advice += (in_memory > 0 ? "; " : "") + waiting_text(spool.points_waiting - in_memory) +
+              " on disk and would stay there through a restart";
+  }
+  return advice +
+         ". Put the sink back, with its name and spool and an address that takes them, to have "
+         "them delivered there";
 }
 
 }  // namespace fedwave::relay

@@ -1,4 +1,5 @@
-// Why a receiver does not take points, and what to look at first. Pure functions, any thread.
+// Why a receiver does not take points, what to look at first, and what becomes of those that wait.
+// Pure functions, any thread.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <string_view>
 
 #include "config/config.h"
+#include "relay/pipeline_figures.h"
 
 namespace fedwave::relay {
 
@@ -18,5 +20,11 @@ const char* first_step(std::string_view cause);
 
 // Where a sink's credentials come from, as the configuration has it.
 std::string credentials_text(const config::Sink& sink);
+
+// "1,234 points wait"
+std::string waiting_text(std::uint64_t points);
+
+// For a sink that an edit has taken out and that cannot deliver.
+std::string leaving_advice(const SinkFigures& sink);
 
 }  // namespace fedwave::relay

@@ -28,6 +28,14 @@ def port_of(address):
     return parts.port or {"http": 80, "https": 443}[parts.scheme]
 
 
+def prometheus_ports(case):
+    """Of its pods, as far as they can be known: behind a Service's usual port mostly 9090."""
+    if case.values.get("config") or case.values["existingConfigMap"]:
+        return {80, 443, 9090}
+    port = port_of(case.values["prometheus"]["url"])
+    return {port, 9090} if port in (80, 443) else {port}
+
+
 def selects(selector, labels):
     return bool(selector) and selector.items() <= labels.items()
 
@@ -244,13 +252,20 @@ class SafetyTest(ChartCase):
                                                for rule in extra]
             self.assertEqual(ports, expected)
 
+    @each_case
+    def test_the_notes_say_which_ports_of_prometheus_are_a_guess(self, case):
+        is_own = bool(case.values.get("config") or case.values["existingConfigMap"])
+        policy = case.values["networkPolicy"]
+        guessed = policy["enabled"] and is_own and not policy["prometheus"]["ports"]
+        self.assertEqual("set networkPolicy.prometheus.ports" in case.notes, guessed)
+
     @staticmethod
     def egress_of(case):
         """DNS, Prometheus, Wavefront, and where it applies the Kubernetes API and istiod."""
         asked, wavefront = case.values["networkPolicy"], case.values["wavefront"]
         sinks = wavefront["url"] or wavefront["proxyAddress"]
         sinks = sinks.split(",") if isinstance(sinks, str) else sinks
-        ports = [{53}, set(asked["prometheus"]["ports"]) or {port_of(case.values["prometheus"]["url"])},
+        ports = [{53}, set(asked["prometheus"]["ports"]) or prometheus_ports(case),
                  set(asked["wavefront"]["ports"]) or {port_of(sink) for sink in sinks if sink} or {443, 2878}]
         if case.pod()["spec"]["automountServiceAccountToken"]:
             ports.append(set(asked["apiServer"]["ports"]))

@@ -17,6 +17,8 @@ PROXY = {"wavefront.proxyAddress": "proxy:2878"}
 PARTLY_SHOWN = [("livenessProbe",), ("readinessProbe",), ("startupProbe",), ("resources",),
                 ("podSecurityContext",), ("securityContext",)]
 URL = {"wavefront.url": "https://example.wavefront.com", "wavefront.existingSecret": "token"}
+ELECTION = {**PROXY, "leaderElection.enabled": True}
+OWN = {"config": "sinks: [{proxyAddress: 'p:2878'}]"}
 
 
 def read(path):
@@ -86,18 +88,66 @@ REFUSED = (
       "persistence.enabled": True, "persistence.existingClaim": "spool-0"}),
     ("2 replicas of a Deployment would share one claim",
      {**PROXY, "replicaCount": 2, "leaderElection.enabled": True, "persistence.enabled": True}),
+    ("leaderElection needs a leaseDuration above 1s and above renewDeadline",
+     {**ELECTION, "leaderElection.leaseDuration": "10s"}),
+    ("not 1s, 500ms and 100ms",
+     {**ELECTION, "leaderElection.leaseDuration": "1s", "leaderElection.renewDeadline": "500ms",
+      "leaderElection.retryPeriod": "100ms"}),
+    ("not 1m, 12s and 10s",
+     {**ELECTION, "leaderElection.leaseDuration": "1m", "leaderElection.renewDeadline": "12s",
+      "leaderElection.retryPeriod": "10s"}),
+    ("not 15s, 10s and 0s", {**ELECTION, "leaderElection.retryPeriod": "0s"}),
+    ("serviceAccount.automount=false leaves the pod without a token",
+     {**ELECTION, "serviceAccount.automount": False}),
+    ("updateStrategy starts a second relay beside the first",
+     {**PROXY, "updateStrategy.type": "RollingUpdate"}),
+    ("updateStrategy starts a second relay beside the first",
+     {**PROXY, "updateStrategy.rollingUpdate": {"maxSurge": 1}}),
+    ("updateStrategy starts a second relay beside the first",
+     {**ELECTION, "persistence.enabled": True, "updateStrategy.type": "RollingUpdate"}),
+    ("the sink may spool 5GiB, and the volume holds 2Gi: set spool.emptyDirSizeLimit=6Gi",
+     {**PROXY, "spool.bytes": "5GiB"}),
+    ("the sink may spool 20GiB, and the volume holds 4Gi: set persistence.size=23Gi",
+     {**PROXY, "spool.bytes": "20GiB", "persistence.enabled": True}),
+    ("the sink may spool 1GiB, and the volume holds 500Mi: set persistence.size=2Gi",
+     {**PROXY, "persistence.enabled": True, "persistence.size": "500Mi"}),
+    ("the sink may spool 3.725GiB, and the volume holds 3G:",
+     {**PROXY, "spool.bytes": "4000MB", "spool.emptyDirSizeLimit": "3G"}),
+    ("the sink may spool 3GiB, and the volume holds 2Gi:",
+     {**PROXY, "extraConfig": {"spool": {"bytes": 3 << 30}}}),
+    ("3 sinks may spool 3GiB, and the volume holds 2Gi:",
+     {"config": {"sinks": [{"proxyAddress": f"p{place}:2878"} for place in range(3)]}}),
+    ("2 sinks may spool 2.5GiB, and the volume holds 2Gi:",
+     {"config": {"sinks": [{"proxyAddress": "p1:2878", "spool": {"bytes": "512MiB"}},
+                           {"proxyAddress": "p2:2878"},
+                           {"proxyAddress": "p3:2878", "spool": {"directory": ""}}],
+                 "spool": {"directory": "/var/lib/fedwave/spool", "bytes": "2GiB"}}}),
     ("persistence.existingClaim is set but not used",
      {**PROXY, "persistence.existingClaim": "spool-0"}),
-    ("config and existingConfigMap are both set",
-     {"config": "sinks: [{proxyAddress: 'p:2878'}]", "existingConfigMap": "collector"}),
-    ("config has sinks of its own",
-     {**PROXY, "config": "sinks: [{proxyAddress: 'p:2878'}]"}),
+    ("config and existingConfigMap are both set", {**OWN, "existingConfigMap": "collector"}),
+    ("config has sinks of its own", {**OWN, **PROXY}),
     ("existingConfigMap has sinks of its own", {**URL, "existingConfigMap": "collector"}),
     ("extraConfig is only merged into a generated configuration",
-     {"config": "sinks: [{proxyAddress: 'p:2878'}]", "extraConfig": {"shutdownGrace": "5s"}}),
+     {**OWN, "extraConfig": {"shutdownGrace": "5s"}}),
+    ("so clusterName, preset, prometheus.tags, prometheus.url would be ignored",
+     {**OWN, "clusterName": "mesh-1", "preset": "raw", "prometheus.url": "http://prometheus:9090",
+      "prometheus.tags": {"env": "test"}}),
+    ("existingConfigMap says itself what is pulled, so clusterName would be ignored",
+     {"existingConfigMap": "collector", "clusterName": "mesh-1"}),
+    ("no sink of config uses the token of wavefront.token", {**OWN, "wavefront.token": "t"}),
+    ("no sink of config uses the token of wavefront.existingSecret",
+     {**OWN, "wavefront.existingSecret": "token"}),
+    ("config is text, not a map with keys", {"config": "hello"}),
+    ("config is a list, not a map with keys", {"config": "- proxyAddress: p:2878"}),
     ("config is not YAML (", {"config": "sinks: [}"}),
     ("config has no sinks", {"config": "sources: {}"}),
     ("config has no sinks", {"config": {"sources": {}}}),
+    ("prometheus.timeout=90s is longer than prometheus.interval=1m",
+     {**PROXY, "prometheus.timeout": "90s", "prometheus.interval": "1m"}),
+    ("prometheus.url=http://prometheus:x is no URL", {**PROXY, "prometheus.url": "http://prometheus:x"}),
+    ('wavefront.proxyAddress has "p:abc", which is no address', {"wavefront.proxyAddress": "p:abc"}),
+    ('wavefront.proxyAddress has "https://p:65536", which is no address',
+     {"wavefront.proxyAddress": ["p:2878", "https://p:65536"]}),
     ("there is no destination: set wavefront.proxyAddress=HOST:2878", {}),
     ("wavefront.proxyAddress and wavefront.url are both set", {**PROXY, **URL}),
     ("wavefront.url needs a token", {"wavefront.url": "https://example.wavefront.com"}),
@@ -120,6 +170,25 @@ REFUSED = (
 )
 
 
+# What looks like one of these and works.
+TAKEN = (
+    {**ELECTION, "leaderElection.leaseDuration": "1500ms", "leaderElection.renewDeadline": "1s200ms",
+     "leaderElection.retryPeriod": "0.9s"},
+    {**ELECTION, "serviceAccount.automount": False, "extraVolumeMounts": [
+        {"name": "token", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}]},
+    {**ELECTION, "updateStrategy.type": "RollingUpdate"},
+    {**PROXY, "updateStrategy.type": "RollingUpdate", "mode": "statefulset"},
+    {**PROXY, "updateStrategy.rollingUpdate": {"maxSurge": "0%", "maxUnavailable": 1}},
+    {**PROXY, "spool.bytes": "5GiB", "spool.emptyDirSizeLimit": "0"},
+    {**PROXY, "spool.bytes": "5GiB", "spool.emptyDirSizeLimit": 6 << 30},
+    {**PROXY, "spool.bytes": "20GiB", "persistence.enabled": True, "persistence.existingClaim": "spool-0"},
+    {**PROXY, "prometheus.timeout": "1m", "prometheus.interval": "60s"},
+    {**OWN, "wavefront.existingSecret": "token",
+     "config": "sinks: [{proxyAddress: 'p:2878', tokenFile: /var/run/secrets/fedwave/token}]"},
+    {"wavefront.proxyAddress": ["p", "[fd00::1]:2878", "HTTPS://user:pw@p:443/report", "${PROXY}:2878"]},
+)
+
+
 class RefusalTest(unittest.TestCase):
     def refusal(self, values):
         with self.assertRaises(ChartError) as caught:
@@ -134,6 +203,11 @@ class RefusalTest(unittest.TestCase):
                 self.assertEqual(len(problems), 1, message)
                 self.assertIn(expected, problems[0])
                 self.assertTrue(message.startswith("execution error at (fedwave/templates/"), message)
+
+    def test_values_that_work_are_taken(self):
+        for values in TAKEN:
+            with self.subTest(values=values):
+                self.assertTrue(rendered(values).manifests)
 
     def test_all_problems_are_named_in_one_go(self):
         message = self.refusal({"replicaCount": 2, "zipkin.enabled": True, "zipkin.externalName": ""})

@@ -18,7 +18,7 @@ itself would take: the only one, or config.yaml, or collector.yaml. */}}
 {{- end -}}
 {{- $parsed := fromYaml $text -}}
 {{- if eq (toString $parsed.kind) "ConfigMap" -}}
-{{- $data := default dict $parsed.data -}}
+{{- $data := ternary $parsed.data dict (kindIs "map" $parsed.data) -}}
 {{- if eq (len $data) 1 -}}
 {{- $text = first (values $data) -}}
 {{- else -}}
@@ -114,4 +114,42 @@ documents). */}}
 {{- $http = mustMergeOverwrite (dict "tls_config" $tls) $http -}}
 {{- end -}}
 {{- toYaml $http -}}
+{{- end -}}
+
+{{/* What each sink may have on the chart's volume, in bytes, as far as the configuration can be read. */}}
+{{- define "fedwave.spooledBytes" -}}
+{{- $found := list -}}
+{{- $config := include "fedwave.configText" . | fromYaml -}}
+{{- $whole := ternary $config.spool dict (kindIs "map" $config.spool) -}}
+{{- range ternary $config.sinks list (kindIs "slice" $config.sinks) -}}
+{{- if kindIs "map" . -}}
+{{- $own := ternary .spool dict (kindIs "map" .spool) -}}
+{{- $directory := ternary $own.directory $whole.directory (hasKey $own "directory") | toString -}}
+{{- if hasPrefix (include "fedwave.spoolDirectory" $) $directory -}}
+{{- $bytes := coalesce $own.bytes $whole.bytes "1GiB" -}}
+{{- $found = append $found (include "fedwave.byteCount" $bytes | float64) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end -}}
+
+{{/* The values that only a generated configuration has a place for, where they are not the defaults. */}}
+{{- define "fedwave.ignoredValues" -}}
+{{- $names := list -}}
+{{- $defaults := dict "clusterName" "k8s-cluster" "preset" "federated" -}}
+{{- range $key := keys $defaults | sortAlpha -}}
+{{- if ne (index $.Values $key) (get $defaults $key) -}}
+{{- $names = append $names $key -}}
+{{- end -}}
+{{- end -}}
+{{- $defaults = dict "url" "http://prometheus.istio-system.svc:9090" "interval" "60s" "timeout" "30s" -}}
+{{- range $key := keys .Values.prometheus | sortAlpha -}}
+{{- with index $.Values.prometheus $key -}}
+{{- if ne (toString .) (get $defaults $key) -}}
+{{- $names = append $names (printf "prometheus.%s" $key) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $names -}}
 {{- end -}}

@@ -33,6 +33,23 @@ TEST_CASE("an edit is told by the names of what it changes") {
   CHECK_FALSE(change.empty());
 }
 
+TEST_CASE("of a large edit ten names of each kind are told, the rest is counted") {
+  const auto sources = [](int from, int to) {
+    std::string text;
+    for (int i = from; i < to; ++i) {
+      const std::string name = "s" + std::to_string(i);
+      text.append("{name: ").append(name).append(", url: 'http://").append(name).append("/'}, ");
+    }
+    return text;
+  };
+  const auto before = config_with(kSink, sources(0, 10));
+  const auto after = config_with(kSink, sources(10, 1'021));
+  CHECK(relay::to_text(relay::changes_between(before, after)) ==
+        "sources: added \"s10\", \"s11\", \"s12\", \"s13\", \"s14\", \"s15\", \"s16\", \"s17\", "
+        "\"s18\", \"s19\" and 1,001 more, removed \"s0\", \"s1\", \"s2\", \"s3\", \"s4\", \"s5\", "
+        "\"s6\", \"s7\", \"s8\", \"s9\"; sinks: 1 as before");
+}
+
 TEST_CASE("lines that move and comments are no change") {
   const auto before = config_with(kSink,
                                   "{name: a, url: 'http://a/', filters: {metricAllowList: "

@@ -181,19 +181,47 @@ TEST_CASE("A refused edit is told with the place of its first error, and what go
   const std::vector<Row> rows = {
       {[&](World& w) { refuse(w, {error}); }, HealthLevel::Warning,
        "the last edit is refused: " + error,
-       "the configuration from 23:00 UTC goes on until that is put right. See all of it with: "
+       "the configuration from 2025-12-31 23:00 UTC goes on until that is put right. See all of it "
+       "with: "
        "fedwave check --config test.yaml",
        "", ""},
       {[&](World& w) {
          refuse(w, {"test.yaml:1:1: warning: odd", error, "test.yaml:20:1: error: more"});
-         w.config_state.loaded_ms = kNowMs - 86'400'000;
+         w.config_state.loaded_ms = kNowMs;
        },
        HealthLevel::Warning, "the last edit is refused: " + error + " (and 2 more problems)",
-       "the configuration from 2025-12-31 00:00 UTC goes on", "", ""},
+       "the configuration from 00:00 UTC goes on", "", ""},
       {[&](World& w) { refuse(w, {}); }, HealthLevel::Warning,
        "the last edit of test.yaml is refused", "goes on", "", ""},
   };
   for (const Row& row : rows) check_row(row);
+}
+
+TEST_CASE("A file of the configuration that cannot be read is told as that, not as an edit") {
+  struct Reading {
+    std::string problem;
+    bool is_unreadable;
+  };
+  const std::vector<Reading> readings = {
+      {"test.yaml: error: cannot open test.yaml: No such file or directory", true},
+      {"test.yaml: error: cannot read test.yaml: Is a directory", true},
+      {"test.yaml: error: test.yaml is not a regular file", true},
+      {"test.yaml: error: there are no sinks", false},
+      {"test.yaml:3:1: error: cannot open test.yaml.key", false},
+  };
+  for (const Reading& reading : readings) {
+    CAPTURE(reading.problem);
+    World world;
+    world.config_state.is_current = false;
+    world.config_state.problems = {reading.problem};
+    const std::vector<Problem> problems = world.assess().problems;
+    REQUIRE(problems.size() == 1);
+    CHECK(problems[0].what.starts_with("the file of the configuration is gone or cannot be read: " +
+                                       reading.problem.substr(18)) == reading.is_unreadable);
+    CHECK(problems[0].what.starts_with("the last edit is refused") != reading.is_unreadable);
+    CHECK((problems[0].advice.find("goes on until it can be read again") != std::string::npos) ==
+          reading.is_unreadable);
+  }
 }
 
 TEST_CASE("A source that an edit has brought has as long for its first scrape as any") {
@@ -340,7 +368,49 @@ TEST_CASE("A sink that leaves is a note, with what waits") {
         "sink \"old\" is no longer in the configuration: 1,500 points wait to be delivered before "
         "it goes");
   world.figures.leaving[0].sender.trouble = "HTTP 503";
+  world.figures.leaving[0].sender.trouble_since_ms = kNowMs - 2'000;
+  REQUIRE(world.assess().notes.size() == 1);
   CHECK(world.assess().notes[0].ends_with("before it goes, but: HTTP 503"));
+  CHECK(world.assess().level == HealthLevel::Ok);
+}
+
+TEST_CASE(
+    "A sink that leaves and cannot deliver is a warning that says what a restart would lose") {
+  const auto leave = [](World& w, std::uint64_t in_memory, bool has_directory) {
+    SinkFigures sink{.name = "old (leaving)", .spool = {}, .sender = {}};
+    sink.spool.points_waiting = 1'500;
+    sink.spool.points_in_memory = in_memory;
+    sink.spool.has_directory = has_directory;
+    sink.sender.trouble = "HTTP 503";
+    sink.sender.cause = "http_503";
+    sink.sender.trouble_since_ms = kNowMs - 600'000;
+    w.figures.leaving.push_back(std::move(sink));
+  };
+  const std::string what =
+      "sink \"old (leaving)\", which is no longer in the configuration, has not been able to "
+      "deliver for 10m: HTTP 503";
+  const std::vector<Row> rows = {
+      {[&](World& w) { leave(w, 0, false); }, HealthLevel::Warning, what,
+       "look at its log. 1,500 points wait in memory and would be lost at the next restart. Put "
+       "the sink back",
+       "", "old (leaving)"},
+      {[&](World& w) { leave(w, 0, true); }, HealthLevel::Warning, what,
+       "look at its log. 1,500 points wait on disk and would stay there through a restart. Put", "",
+       "old (leaving)"},
+      {[&](World& w) {
+         leave(w, 400, true);
+         w.figures.leaving[0].spool.disk_trouble = "no space left";
+       },
+       HealthLevel::Warning, what,
+       "400 points wait in memory and would be lost at the next restart (the spool cannot use its "
+       "directory: no space left); 1,100 points wait on disk",
+       "", "old (leaving)"},
+  };
+  for (const Row& row : rows) check_row(row);
+
+  World world;
+  leave(world, 0, false);
+  CHECK(world.assess().notes.empty());
 }
 
 TEST_CASE("A source of which everything is dropped is an error that names the reason") {
@@ -478,6 +548,34 @@ TEST_CASE("Errors come before warnings, and the level is the worst one") {
   CHECK(health.level == HealthLevel::Error);
   CHECK(health.problems[0].source == "it's two");
   CHECK(health.problems[1].source == "istio");
+}
+
+TEST_CASE("Of many problems that are alike ten are told, then how many more; others are not lost") {
+  World world;
+  SourceFigures& source = world.figures.sources[0];
+  source.targets.resize(3'001, source.targets[0]);
+  for (std::size_t i = 0; i < 3'000; ++i) {
+    source.targets[i].address = "a" + std::to_string(i);
+    source.targets[i].last_error = source.last_error = "timeout";
+  }
+  world.recent.sources[1].missed = 1;
+  const std::vector<Problem> problems = world.assess().problems;
+  REQUIRE(problems.size() == 12);
+  CHECK(problems[9].what == "source \"istio\" at a9 cannot be scraped: timeout");
+  CHECK(problems[10].source == "it's two");
+  CHECK(problems[11].level == HealthLevel::Warning);
+  CHECK(problems[11].what == "and 2,990 more like this: " + problems[9].what);
+  source.targets.erase(source.targets.begin(), source.targets.begin() + 2'990);
+  CHECK(world.assess().problems.size() == 11);
+}
+
+TEST_CASE("Of many sinks that leave ten are told of, then how many more") {
+  World world;
+  world.figures.leaving.resize(10);
+  CHECK(world.assess().notes.size() == 10);
+  world.figures.leaving.resize(1'011);
+  REQUIRE(world.assess().notes.size() == 11);
+  CHECK(world.assess().notes[10] == "and 1,001 more");
 }
 
 }  // namespace
