@@ -1,10 +1,10 @@
 """The renderer that stands in for helm does what helm does, on a chart made for it."""
-import os
 import tempfile
 import unittest
 
 from support.chart import render
 from support.chart.render import ChartError
+from support.files import write_below
 
 CHART = {
     "Chart.yaml": "apiVersion: v2\nname: small\nversion: 1.2.3\nappVersion: '4'\n",
@@ -53,11 +53,7 @@ class ChartRendererTest(unittest.TestCase):
             self.write(name, text)
 
     def write(self, name, text):
-        path = os.path.join(self.folder, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        return path
+        return write_below(self.folder, name, text)
 
     def render(self, *settings, **keywords):
         return render.render(self.folder, settings=["name=b", *settings], **keywords)

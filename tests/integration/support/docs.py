@@ -27,6 +27,7 @@ from typing import NamedTuple
 
 from support import fedwave
 from support.chart import render
+from support.files import write_below
 from support.processes import http_get, wait_until
 
 BLOCK_TIMEOUT_S = 60
@@ -126,11 +127,7 @@ class Workplace:
             pass  # nothing was left
 
     def write(self, name, text):
-        path = os.path.join(self.folder, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        return path
+        return write_below(self.folder, name, text)
 
     def _start(self):
         for name in ("charts", "docs"):
