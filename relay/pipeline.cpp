@@ -144,10 +144,6 @@ std::vector<TargetKey> Pipeline::Impl::targets_now(SourceLine& line) {
   return keys;
 }
 
-bool Pipeline::Impl::may_scrape() const {
-  return leadership.is_leading();
-}
-
 // There is one tick of a line at a time: a new term's has to wait for one that hangs in a look-up.
 bool Pipeline::Impl::begin_tick(const Job& job) {
   const std::lock_guard lock(mutex);
@@ -231,10 +227,7 @@ void Pipeline::Impl::set_leading(bool is_leading) {
 }
 
 void Pipeline::Impl::end_scrapes_locked() {
-  for (const Line& line : sources) {
-    for (const Slot& slot : line->waiting) slot->busy = false;
-    line->waiting.clear();
-  }
+  for (const Line& line : sources) line->forget_waiting();
   for (const Slot& slot : scraping) slot->is_void = true;
 }
 
@@ -298,7 +291,7 @@ void Pipeline::Impl::with_writers(const std::shared_ptr<Outputs>& to, Use use) {
 // points go; null when it may not begin.
 std::shared_ptr<Outputs> Pipeline::Impl::begin_scrape(SourceLine& line, const Slot& slot) {
   const std::lock_guard lock(mutex);
-  if (line.retired || stopping || is_paused || !may_scrape()) return nullptr;
+  if (line.retired || stopping || is_paused || !leadership.is_leading()) return nullptr;
   slot->is_void = false;
   scraping.push_back(slot);
   return line.outputs;

@@ -1,6 +1,5 @@
 // What an edit of the configuration changes in a running pipeline.
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "relay/base/log.h"
@@ -104,8 +103,7 @@ void Pipeline::Impl::put_in_force(std::shared_ptr<const config::Config> next,
 // the sinks that it has.
 void Pipeline::Impl::retire_locked(SourceLine& line) {
   line.retired = true;
-  for (const Slot& slot : line.waiting) slot->busy = false;
-  line.waiting.clear();
+  line.forget_waiting();
   line.outputs.reset();
   jobs.forget(line);
 }

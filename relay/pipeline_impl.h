@@ -79,7 +79,6 @@ struct Pipeline::Impl {
   void scrape_locked(const Line& line, const std::vector<TargetKey>& keys);
   void start_waiting_locked(const Line& line);
   void schedule_next_locked(const Line& line, std::int64_t start_ms);
-  [[nodiscard]] bool may_scrape() const;
   void set_leading(bool is_leading);
   void end_scrapes_locked();
   void stop_scraping(std::int64_t grace_ms);

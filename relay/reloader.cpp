@@ -23,7 +23,7 @@ std::string hash_text(std::string_view content) {
   return text;
 }
 
-ConfigReading unreadable(const std::string& file, const std::string& why) {
+ConfigReading with_problem(const std::string& file, const std::string& why) {
   ConfigReading reading{.file = file, .hash = {}, .result = {}};
   reading.result.problems.push_back({config::Severity::Error, {}, why, ""});
   return reading;
@@ -33,7 +33,7 @@ ConfigReading unreadable(const std::string& file, const std::string& why) {
 ConfigReading read_again(const std::string& file) {
   std::error_code error;
   if (std::filesystem::exists(file, error) && !base::is_regular_file(file)) {
-    return unreadable(file, file + " is not a regular file");
+    return with_problem(file, file + " is not a regular file");
   }
   return read_config(file);
 }
@@ -42,7 +42,7 @@ ConfigReading read_again(const std::string& file) {
 
 ConfigReading read_config(const std::string& file) {
   const auto text = base::read_file(file, config::kFileBytesMax);
-  if (!text) return unreadable(file, text.error().message);
+  if (!text) return with_problem(file, text.error().message);
   return {.file = file,
           .hash = hash_text(*text),
           .result = config::load_text(file, *text, config::process_environment())};
@@ -88,11 +88,9 @@ base::Expected<std::string> Reloader::reload(Why why) {
   try {
     return put_in_force(std::move(reading));
   } catch (const std::exception& error) {
-    last_read_.clear();  // it is tried again
-    const std::string text =
-        std::string("the configuration cannot be put in force now: ") + error.what();
-    base::log(LogLevel::Error, text, {{"config", file_}});
-    return Error{ErrorCode::Io, text};
+    // No thread to be had, for one: refused like any other, so it is told and tried again.
+    return refuse(
+        with_problem(file_, std::string("it cannot be put in force now: ") + error.what()), why);
   }
 }
 

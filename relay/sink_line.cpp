@@ -10,8 +10,9 @@ namespace {
 // So long a receiver that does not answer holds up an edit; the block is sent again after it.
 constexpr std::chrono::seconds kHandOverPatience{3};
 
-// What concerns the stages and the writers only, which are made anew anyway.
-config::Sink without_shape(config::Sink sink) {
+// What a sender is made of: without what concerns the stages and the writers, which are made anew
+// anyway, and the spool's limits, which change in place.
+config::Sink way_of(config::Sink sink) {
   const config::Sink fresh;
   sink.prefix = fresh.prefix;
   sink.tags = fresh.tags;
@@ -19,14 +20,10 @@ config::Sink without_shape(config::Sink sink) {
   sink.tag_priority = fresh.tag_priority;
   sink.limits = fresh.limits;
   sink.batch_points = fresh.batch_points;
-  return sink;
-}
-
-config::Sink without_spool_limits(config::Sink sink) {
   const auto drain_rate = sink.spool.drain_rate;  // the sender's
-  sink.spool = {};
+  sink.spool = fresh.spool;
   sink.spool.drain_rate = drain_rate;
-  return without_shape(std::move(sink));
+  return sink;
 }
 
 void add_counts(std::map<std::string, std::uint64_t>& sum,
@@ -69,7 +66,7 @@ bool SinkLine::can_become(const config::Sink& sink) const {
 }
 
 void SinkLine::change(const config::Sink& sink) {
-  const bool is_same_way = without_spool_limits(sink_) == without_spool_limits(sink);
+  const bool is_same_way = way_of(sink_) == way_of(sink);
   sink_ = sink;
   spool_->change(spool_options(sink));
   if (is_same_way) return;

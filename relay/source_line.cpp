@@ -272,6 +272,11 @@ bool SourceLine::count(TargetSlot& slot, const ScrapeResult& result) {
   return is_news;
 }
 
+void SourceLine::forget_waiting() {
+  for (const Slot& slot : waiting) slot->busy = false;
+  waiting.clear();
+}
+
 SourceFigures SourceLine::copy_figures() const {
   SourceFigures copy = figures;
   for (const auto& [key, slot] : targets) copy.targets.push_back(slot->figures);

@@ -98,7 +98,9 @@ class SourceLine : public std::enable_shared_from_this<SourceLine> {
   // What people are told of a scrape. Without the pipeline's lock.
   void tell(TargetSlot& slot, const ScrapeResult& result, bool is_news) const;
 
-  [[nodiscard]] bool is_ours(const TargetKey& key) const { return figures.jobs[key.job].is_ours; }
+  // Those that wait for a place are not scraped after all.
+  void forget_waiting();
+
   [[nodiscard]] SourceFigures copy_figures() const;
 
   const std::shared_ptr<const config::Config> config;
