@@ -251,13 +251,15 @@ TEST_CASE("surveys are made while scrapes go on, of the relay's own points too")
   const config::Config config = support::config_of(
       "sinks: [{proxyAddress: '127.0.0.1:1'}]\nsources: {internal_stats_source: {collection: "
       "{interval: 50ms}}, prometheus_sources: [{url: '" +
-      address_of(*pages) + "', collection: {interval: 10ms, timeout: 10ms}}]}\n");
+      address_of(*pages) + "', collection: {interval: 500ms, timeout: 500ms}}]}\n");
   relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
                            relay::make_curl_client);
   CHECK(pipeline.survey("no such source") == nullptr);
   const std::string pages_name = config.sources[0].name;
   const std::string own_name = config.internal_stats->name;
   pipeline.start();
+  // Not before the page has been read: a survey is kept for a while, an empty one too.
+  wait_until([&] { return pipeline.figures().sources[0].series == 3; });
   for (const std::string& source : {pages_name, own_name}) {
     wait_until([&] { return pipeline.survey(source) != nullptr; });
   }
