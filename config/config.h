@@ -106,6 +106,8 @@ enum class ShardBy : std::uint8_t { Job, Series };
 struct Source {
   std::string name;  // unique among the sources; the URL where the file names none
   std::string url;   // with every match[] in its query, percent-encoded where needed
+  // The parameters of that query that nobody may see, such as token=…; a request has them too.
+  Secret url_secret;
   std::string prefix;
   std::string source;  // Wavefront's "source" of the points
   Tags tags;

@@ -34,6 +34,16 @@ std::string shown_proxy(const std::string& url, const std::string& username,
   return shown.insert(shown.find("://") + 3, credentials + "@");
 }
 
+// The parameters that are secret with their names alone.
+std::string shown_url(const Source& source) {
+  std::string url = source.url;
+  for (const Parameter& parameter : query_parameters(source.url_secret.value)) {
+    const std::string name = parameter.text.substr(0, parameter.text.find('='));
+    url = with_parameters(std::move(url), name + "=" + std::string(kSecretShown));
+  }
+  return url;
+}
+
 template <class Target>
 std::string shown_proxy_of(const Target& target) {
   return shown_proxy(target.proxy_url, target.proxy_username, target.proxy_password);
@@ -136,7 +146,7 @@ void write_common_keys(YamlText& yaml, const Source& source) {
 void write_source(YamlText& yaml, const Source& source) {
   yaml.begin_item();
   yaml.text("name", source.name);
-  yaml.text("url", source.url);
+  yaml.text("url", shown_url(source));
   write_common_keys(yaml, source);
   write_http(yaml, source.http);
   yaml.boolean("convertHistograms", source.convert_histograms);

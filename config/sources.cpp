@@ -110,6 +110,7 @@ class SourceReader {
       url_.query += (url_.query.empty() ? "" : "&") + ("match[]=" + percent_encoded(selector));
     }
     if (url_.path.empty()) url_.path = "/";
+    take_secret_parameters();
     source_.url = url_.without_credentials();
     if (source_.name.empty()) source_.name = source_.url;
     warn_of_url();
@@ -151,6 +152,16 @@ class SourceReader {
       reading_.problems.warning(where, "Prometheus takes a '+' in \"url\" for a space",
                                 "write %2B, or put the selector under the key \"match\"");
     }
+  }
+
+  // So that nothing that shows the URL shows them.
+  void take_secret_parameters() {
+    std::string shown;
+    for (const Parameter& parameter : query_parameters(url_.query)) {
+      std::string& query = is_secret(parameter) ? source_.url_secret.value : shown;
+      query += (query.empty() ? "" : "&") + parameter.text;
+    }
+    if (!source_.url_secret.empty()) url_.query = shown;
   }
 
   // user:password@ in the URL becomes basic auth, so that nothing that shows the URL shows them.

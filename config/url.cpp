@@ -180,6 +180,25 @@ std::vector<Parameter> query_parameters(std::string_view query) {
   return parameters;
 }
 
+bool is_secret(const Parameter& parameter) {
+  constexpr std::string_view kEnds[] = {"token", "key",       "secret", "password",  "passwd",
+                                        "auth",  "signature", "sig",    "credential"};
+  const std::string name = base::lower(parameter.name);
+  return std::any_of(std::begin(kEnds), std::end(kEnds),
+                     [&](std::string_view end) { return name.ends_with(end); });
+}
+
+std::string with_parameters(std::string url, std::string_view more) {
+  if (more.empty()) return url;
+  const std::size_t mark = url.find('?');
+  if (mark == std::string::npos) {
+    url += '?';
+  } else if (mark + 1 < url.size() && url.back() != '&') {
+    url += '&';
+  }
+  return url.append(more);
+}
+
 bool has_parameter(std::string_view query, std::string_view name) {
   const std::vector<Parameter> parameters = query_parameters(query);
   return std::any_of(parameters.begin(), parameters.end(),

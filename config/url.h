@@ -53,6 +53,12 @@ struct Parameter {
 };
 std::vector<Parameter> query_parameters(std::string_view query);
 
+// By its name: token, api_key and their like.
+bool is_secret(const Parameter& parameter);
+
+// The URL with more parameters at the end of its query.
+std::string with_parameters(std::string url, std::string_view more);
+
 // Does the query have a parameter of this (decoded) name?
 bool has_parameter(std::string_view query, std::string_view name);
 

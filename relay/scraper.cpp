@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "config/url.h"
 #include "relay/base/text.h"
 #include "relay/curl_client.h"
 #include "relay/tls_options.h"
@@ -197,11 +198,17 @@ void Target::take_over(Target& before) {
 Expected<base::HttpRequest> Target::make_request(const std::atomic<bool>* cancelled) {
   const config::HttpOptions& http = source_.http;
   base::HttpRequest request;
-  request.url = place_.url.empty() ? source_.url : place_.url;
+  request.url = config::with_parameters(place_.url.empty() ? source_.url : place_.url,
+                                        source_.url_secret.value);
   request.headers = {"Accept: text/plain;version=0.0.4", "Accept-Encoding: gzip",
                      std::string("User-Agent: fedwave/") + kVersion,
                      "X-Prometheus-Scrape-Timeout-Seconds: " + decimal_seconds(source_.timeout_ms)};
   secrets_.clear();
+  for (const config::Parameter& parameter : config::query_parameters(source_.url_secret.value)) {
+    if (parameter.value.empty()) continue;
+    secrets_.push_back(parameter.value);
+    secrets_.push_back(parameter.text.substr(parameter.text.find('=') + 1));
+  }
   const auto add_secret = [&](const std::string& header, const std::string& secret) {
     request.headers.push_back(header + secret);
     secrets_.push_back(secret);

@@ -187,8 +187,9 @@ void compare_sources(const config::Source& before, const config::Source& after,
   };
   changes.compare("shardBy", shard_by(before), shard_by(after));
   changes.compare("proxy", before.http.proxy_url, after.http.proxy_url);
-  changes.expect_same(has_same_credentials(before.http, after.http),
-                      "other credentials or headers");
+  changes.expect_same(
+      is_same(before.url_secret, after.url_secret) && has_same_credentials(before.http, after.http),
+      "other credentials or headers");
   changes.expect_same(before.http.tls == after.http.tls, "other TLS settings");
 }
 

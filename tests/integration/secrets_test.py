@@ -20,6 +20,7 @@ SECRETS = {
     "password of proxy_url": "Prx:b6f7 @pw",
     "header": "Hdr-5e29+val/9",
     "password of url": "Url:d183@pw",
+    "token in the query of url": "Qry-2ad7+par/9",
 }
 USER = "someone"
 
@@ -80,6 +81,7 @@ sources:
       headers:
         X-Api-Key: '{SECRETS["header"]}'
   - url: {with_password}
+  - url: {url}?match[]=up&api_token={quoted("token in the query of url")}&x=y
   - url: http://{USER}:{quoted("password of url")}@{dead}/metrics
 """
 
@@ -117,6 +119,9 @@ class SecretsTest(SecretsCase):
         for shown in (SECRETS["token"], SECRETS["token of a file"], SECRETS["bearer_token"],
                       SECRETS["bearer_token of a variable"], SECRETS["header"], basic):
             self.assertIn(shown, sent)  # so that the test hides nothing from itself
+        tokens = {token for request in self.server.requests("/good")
+                  for token in request.parameters("api_token") if request.query}
+        self.assertEqual(tokens, {SECRETS["token in the query of url"]})
 
     def run_with(self, path, log_format):
         before = len(self.server.requests(path))

@@ -56,7 +56,7 @@ const std::string kEveryKey =
     "    collection: {interval: 30s, timeout: 5s}\n"
     "  prometheus_sources:\n"
     "  - name: \"every\\tkey: # \\u00e9 \\x7f\"\n"
-    "    url: 'https://s3cret-user:s3cret-pass@h:1/federate?x=y#z'\n"
+    "    url: 'https://s3cret-user:s3cret-pass@h:1/federate?x=y&token=s3cret-par#z'\n"
     "    match: ['{a=~\"b|c\"}', up]\n"
     "    prefix: my_\n"
     "    source: here\n"

@@ -103,6 +103,23 @@ TEST_CASE("the parameters of a query are read as a server reads them") {
   }
 }
 
+TEST_CASE("a parameter is secret by how its name ends, and more of them are put at the end") {
+  using fedwave::config::Parameter;
+  for (const std::string name : {"token", "access_token", "API-KEY", "key", "x-amz-Signature"}) {
+    CAPTURE(name);
+    CHECK(fedwave::config::is_secret(Parameter{name + "=x", name, "x"}));
+  }
+  for (const std::string name : {"match[]", "", "tokens", "time", "keys"}) {
+    CAPTURE(name);
+    CHECK_FALSE(fedwave::config::is_secret(Parameter{name + "=token", name, "token"}));
+  }
+  using fedwave::config::with_parameters;
+  CHECK(with_parameters("http://h/m", "") == "http://h/m");
+  CHECK(with_parameters("http://h/m", "t=1&k=2") == "http://h/m?t=1&k=2");
+  CHECK(with_parameters("http://h/m?", "t=1") == "http://h/m?t=1");
+  CHECK(with_parameters("http://h/m?a=b", "t=1") == "http://h/m?a=b&t=1");
+}
+
 TEST_CASE("percent encoding leaves only what is never special") {
   CHECK(percent_encoded("{a=~\".+\"} -._~Z9") == "%7Ba%3D~%22.%2B%22%7D%20-._~Z9");
   CHECK(percent_encoded("\u00E9&") == "%C3%A9%26");
