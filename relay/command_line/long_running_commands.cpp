@@ -68,8 +68,10 @@ void run_options(CLI::App& app, RunOptions& options) {
   add_replicas(app, options.replicas);
 }
 
-// The token is in a file so that the process list does not show it.
-void add_token_file(CLI::App& app, std::string& token) {
+// In a file the process list does not show it.
+void add_token(CLI::App& app, std::string& token) {
+  CLI::Option* written =
+      add_value(app, "--token", "TOKEN", token, "Refuse whoever does not show it");
   const auto read_token = [&token](const std::string& path) {
     auto content = base::WatchedFile(path).content();
     if (!content) throw CLI::ValidationError("--token-file", content.error().message);
@@ -78,7 +80,8 @@ void add_token_file(CLI::App& app, std::string& token) {
   };
   app.add_option_function<std::string>("--token-file", read_token,
                                        "The same from a file, out of the process list's sight")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->excludes(written);
 }
 
 void receive_options(CLI::App& app, ReceiveOptions& options) {
@@ -88,8 +91,7 @@ void receive_options(CLI::App& app, ReceiveOptions& options) {
   add_choice<ReceiveMode>(app, "--mode", options.mode,
                           {{"proxy", ReceiveMode::Proxy}, {"direct", ReceiveMode::Direct}},
                           "What to stand in for");
-  add_value(app, "--token", "TOKEN", options.token, "Refuse whoever does not show it");
-  add_token_file(app, options.token);
+  add_token(app, options.token);
   app.add_flag("--print", options.print, "Every accepted line on standard output");
   add_file(app, "--record", options.record_file, "Every accepted line to this file");
   add_duration(app, "--for", options.for_ms, "End by itself after this time");

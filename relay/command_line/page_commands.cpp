@@ -177,8 +177,10 @@ void add_parse(Commands& commands) {
        .examples = {{"fedwave parse page.prom"},
                     {"curl -s localhost:9090/metrics | fedwave parse --strict - | jq .name | sort "
                      "| uniq -c"}},
-       .exit_codes =
-           {kOkCode, kUsageCode, {kExitUnreadable, "the file could not be read"}, kStrictCode}},
+       .exit_codes = {kOkCode,
+                      kUsageCode,
+                      {kExitUnreadable, "the file could not be read, or the output not be written"},
+                      kStrictCode}},
       parse_options, [](const ParseOptions& options) { return parse_command(options); });
 }
 

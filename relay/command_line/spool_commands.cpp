@@ -10,7 +10,8 @@
 namespace fedwave::relay {
 namespace {
 
-const ExitCodeHelp kSpoolCode{kExitUnreadable, "a spool could not be read"};
+const ExitCodeHelp kSpoolCode{kExitUnreadable,
+                              "a spool could not be read, or the output not be written"};
 const ExitCodeHelp kDamageCode{kExitMalformed, "something is damaged"};
 
 void add_directory(CLI::App& app, std::string& directory) {
@@ -89,9 +90,11 @@ void add_drain(Commands& spool) {
                     {"fedwave spool drain /mnt/old-pod --config collector.yaml --for 10m"},
                     {"fedwave spool drain /var/spool/fedwave/old-name-5f0c6a1e --config "
                      "collector.yaml --sink new-name"}},
-       .exit_codes = {kOkCode,
-                      kUsageCode,
-                      {kExitUnreadable, "a spool could not be read, or points are left"}}},
+       .exit_codes =
+           {kOkCode,
+            kUsageCode,
+            {kExitUnreadable,
+             "a spool could not be read or the output not be written, or points are left"}}},
       drain_options, [](const SpoolDrainOptions& options) {
         return spool_drain_command(options, std::cout, std::cerr);
       });
@@ -106,10 +109,12 @@ void add_spool(Commands& commands) {
        .description = "`fedwave spool COMMAND --help` shows the options and examples of each.",
        .examples = {{"fedwave spool ls /var/spool/fedwave"},
                     {"fedwave spool verify /var/spool/fedwave && echo good"}},
-       .exit_codes = {kOkCode,
-                      kUsageCode,
-                      {kExitUnreadable, "a spool could not be read, or (drain) points are left"},
-                      {kExitMalformed, "(cat, verify) something is damaged"}}});
+       .exit_codes = {
+           kOkCode,
+           kUsageCode,
+           {kExitUnreadable,
+            "a spool could not be read or the output not be written, or (drain) points are left"},
+           {kExitMalformed, "(cat, verify) something is damaged"}}});
   add_ls(spool);
   add_cat(spool);
   add_verify(spool);

@@ -8,6 +8,7 @@
 #include "relay/commands/page_reading.h"
 #include "relay/commands/page_scrapes.h"
 #include "relay/commands/point_printer.h"
+#include "relay/commands/terminal.h"
 #include "relay/count_text.h"
 #include "sinks/block_writer.h"
 
@@ -66,8 +67,8 @@ int dump(const DumpOptions& options, const config::Config& config) {
         });
   }
   if (!printer.end()) {
-    std::cerr << "fedwave: cannot write to standard output\n";
-    return kExitUsage;
+    tell_unwritten_stdout(std::cerr);
+    return kExitUnreadable;
   }
   if (reading.has_failed()) return kExitUnreadable;
   return options.strict && reading.malformed() > 0 ? kExitMalformed : kExitOk;

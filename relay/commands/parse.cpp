@@ -16,6 +16,7 @@
 #include "relay/commands/exit_code.h"
 #include "relay/commands/malformed_text.h"
 #include "relay/commands/page_bytes.h"
+#include "relay/commands/terminal.h"
 
 namespace fedwave::relay {
 namespace {
@@ -121,10 +122,7 @@ int parse_command(const ParseOptions& options, std::ostream& out, std::ostream& 
     err << "fedwave: " << read.error().message << '\n';
     return kExitUnreadable;
   }
-  if (!out.flush()) {
-    err << "fedwave: cannot write to standard output\n";
-    return kExitUsage;
-  }
+  if (!flush_output(out, err)) return kExitUnreadable;
   return options.strict && printer.malformed() > 0 ? kExitMalformed : kExitOk;
 }
 

@@ -11,6 +11,7 @@
 #include "relay/commands/exit_code.h"
 #include "relay/commands/progress_line.h"
 #include "relay/commands/readable.h"
+#include "relay/commands/terminal.h"
 #include "relay/commands/text_table.h"
 #include "relay/json.h"
 
@@ -45,11 +46,6 @@ Loss loss_of(const SpoolView& spool) {
   Loss loss;
   for (const SpoolDamage& damage : spool.damage) loss.add(damage);
   return loss;
-}
-
-int cannot_write(std::ostream& err) {
-  err << "fedwave: cannot write to standard output\n";
-  return kExitUsage;
 }
 
 std::string place_text(const SpoolDamage& damage) {
@@ -389,7 +385,7 @@ int spool_ls_command(const SpoolListOptions& options, const base::Clock& clock, 
     if (options.segments) print_segments(read.spools, out);
     for (const SpoolView& spool : read.spools) print_notes(spool, out);
   }
-  if (!out.flush()) return cannot_write(err);
+  if (!flush_output(out, err)) return kExitUnreadable;
   return read.is_complete ? kExitOk : kExitUnreadable;
 }
 
@@ -399,7 +395,7 @@ int spool_cat_command(const SpoolCatOptions& options, std::ostream& out, std::os
   const bool is_complete =
       go_through(read.spools, err, [&cat](const SpoolView& spool) { return cat.add(spool); });
   if (!read.spools.empty()) cat.end();
-  if (!out.flush()) return cannot_write(err);
+  if (!flush_output(out, err)) return kExitUnreadable;
   if (!read.is_complete || !is_complete) return kExitUnreadable;
   return cat.has_damage() ? kExitMalformed : kExitOk;
 }
@@ -411,7 +407,7 @@ int spool_verify_command(const SpoolVerifyOptions& options, const base::Clock& c
   const bool is_complete =
       go_through(read.spools, err, [&verify](const SpoolView& spool) { return verify.add(spool); });
   if (!read.spools.empty()) verify.end();
-  if (!out.flush()) return cannot_write(err);
+  if (!flush_output(out, err)) return kExitUnreadable;
   if (!read.is_complete || !is_complete) return kExitUnreadable;
   return verify.has_damage() ? kExitMalformed : kExitOk;
 }

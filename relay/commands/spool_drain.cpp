@@ -17,6 +17,7 @@
 #include "relay/commands/progress_line.h"
 #include "relay/commands/readable.h"
 #include "relay/commands/spool.h"
+#include "relay/commands/terminal.h"
 #include "relay/curl_client.h"
 #include "relay/sink_factory.h"
 #include "relay/stop_signal.h"
@@ -168,10 +169,7 @@ class DrainCommand {
       StopSignals signals;
       drain(*ways, signals);
     }
-    if (!out_.flush()) {
-      err_ << "fedwave: cannot write to standard output\n";
-      return kExitUsage;
-    }
+    if (!flush_output(out_, err_)) return kExitUnreadable;
     if (is_left_) return kExitUnreadable;
     return has_orphans_ ? kExitUsage : kExitOk;
   }

@@ -25,14 +25,22 @@ std::optional<std::size_t> terminal_columns_stdout() {
   return size.ws_col;
 }
 
-bool flush_stdout(std::ostream& err) {
-  if (std::cout.flush()) return true;
+void tell_unwritten_stdout(std::ostream& err) {
   // Why it failed is forgotten by now; one byte more fails for the same reason.
   const bool fails_again = ::write(STDOUT_FILENO, "\n", 1) < 0;
   const int reason = errno;
   err << "fedwave: cannot write to standard output";
   if (fails_again) err << ": " << std::generic_category().message(reason);
   err << '\n';
+}
+
+bool flush_stdout(std::ostream& err) {
+  return flush_output(std::cout, err);
+}
+
+bool flush_output(std::ostream& out, std::ostream& err) {
+  if (out.flush()) return true;
+  tell_unwritten_stdout(err);
   return false;
 }
 

@@ -16,5 +16,8 @@ std::optional<std::size_t> terminal_columns_stdout();
 // Writes out what std::cout still holds. False when any of it could not be written, which has been
 // told on `err` with the reason.
 bool flush_stdout(std::ostream& err);
+// The same of what stands for it in tests.
+bool flush_output(std::ostream& out, std::ostream& err);
+void tell_unwritten_stdout(std::ostream& err);
 
 }  // namespace fedwave::relay

@@ -113,6 +113,8 @@ class UsageTest(unittest.TestCase):
                 (("parse", "-", "--format", "xml"), "xml.*text"),
                 (("receive", "--answer", "99"), "--answer"),
                 (("receive", "--listen", "nonsense"), "nonsense"),
+                (("receive", "--token", "a", "--token-file", __file__),
+                 "--token.*excludes.*--token-file|--token-file.*excludes.*--token"),
                 (("receive", "--mode", "bogus"), "bogus.*proxy")):
             with self.subTest(arguments=arguments):
                 done = fedwave.run(*arguments)
@@ -144,10 +146,11 @@ class UsageTest(unittest.TestCase):
     def test_an_answer_that_cannot_be_written_is_told_with_the_reason(self):
         config = os.path.join(fedwave.SOURCE_ROOT, "docs", "istio-sample.yaml")
         for arguments in (("explain", "--config", config, "--format", "json"),
-                          ("diff", config, config), ("top", "--config", config, "--rows", "0")):
+                          ("diff", config, config), ("top", "--config", config, "--rows", "0"),
+                          ("dump",), ("dump", "--format", "table"), ("parse", "-")):
             for text in ("up 1\n", "".join(f"up_{number} 1\n" for number in range(2000))):
                 with self.subTest(arguments=arguments), open("/dev/full", "wb") as full:
-                    inputs = ["--input", "-"]
+                    inputs = [] if "parse" in arguments else ["--input", "-"]
                     done = subprocess.run([fedwave.FEDWAVE, *arguments, *inputs], input=text,
                                           stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
                                           check=False)

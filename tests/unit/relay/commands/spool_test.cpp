@@ -340,7 +340,7 @@ TEST_CASE("output that cannot be written ends with 1 and is told") {
   for (const auto& command : commands) {
     std::ostream closed(nullptr);
     std::ostringstream err;
-    CHECK(command(closed, err) == relay::kExitUsage);
+    CHECK(command(closed, err) == relay::kExitUnreadable);
     CHECK(err.str() == "fedwave: cannot write to standard output\n");
   }
 }
