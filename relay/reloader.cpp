@@ -85,13 +85,7 @@ base::Expected<std::string> Reloader::reload(Why why) {
   last_read_ = reading.hash;
   if (!reading.result.config) return refuse(reading, why);
   if (reading.hash == figures().hash) return keep_as_it_is(why);
-  try {
-    return put_in_force(std::move(reading));
-  } catch (const std::exception& error) {
-    // No thread to be had, for one: refused like any other, so it is told and tried again.
-    return refuse(
-        with_problem(file_, std::string("it cannot be put in force now: ") + error.what()), why);
-  }
+  return put_in_force(std::move(reading), why);
 }
 
 base::Expected<std::string> Reloader::keep_as_it_is(Why why) {
@@ -129,19 +123,32 @@ base::Error Reloader::refuse(const ConfigReading& reading, Why why) {
   return {ErrorCode::InvalidArgument, all};
 }
 
-std::string Reloader::put_in_force(ConfigReading reading) {
-  log_problems(file_, reading.result.problems);  // warnings
-  const ConfigChange change =
-      apply_(std::make_shared<const config::Config>(*std::move(reading.result.config)));
+// What cannot be done now (no thread to be had, the status page's port taken) is refused like
+// any other, so that it is told and tried again.
+base::Expected<std::string> Reloader::put_in_force(ConfigReading reading, Why why) {
+  const auto refuse_now = [&](const std::string& reason) {
+    return refuse(with_problem(file_, "it cannot be put in force now: " + reason), why);
+  };
+  try {
+    const auto change = apply_(*std::move(reading.result.config));
+    if (!change) return refuse_now(change.error().message);
+    log_problems(file_, reading.result.problems);  // warnings
+    return note_in_force(std::move(reading.hash), *change);
+  } catch (const std::exception& error) {
+    return refuse_now(error.what());
+  }
+}
+
+std::string Reloader::note_in_force(std::string hash, const ConfigChange& change) {
   const std::string changed =
       change.empty() ? "nothing that matters to a running relay" : to_text(change);
   base::log(LogLevel::Info, "the configuration has changed and is in force",
-            {{"config", file_}, {"hash", reading.hash}, {"changed", changed}});
+            {{"config", file_}, {"hash", hash}, {"changed", changed}});
   const std::lock_guard lock(mutex_);
   ++figures_.applied;
   figures_.is_current = true;
   figures_.problems.clear();
-  figures_.hash = std::move(reading.hash);
+  figures_.hash = std::move(hash);
   figures_.loaded_ms = clock_.wall_ms();
   figures_.last_change = changed;
   return "the configuration is in force: " + changed;

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -32,10 +31,10 @@ void log_problems(const std::string& file, const std::vector<config::Problem>& p
 
 class Reloader {
  public:
-  using Apply = std::function<ConfigChange(std::shared_ptr<const config::Config>)>;
+  using Apply = std::function<base::Expected<ConfigChange>(config::Config)>;
 
-  // `first`: what is in force already. `apply` puts another one in force; it and the clock outlive
-  // the reloader.
+  // `first`: what is in force already. `apply` puts another one in force, or says why that cannot
+  // be done now; it and the clock outlive the reloader.
   Reloader(ConfigReading first, Apply apply, const base::Clock& clock);
 
   // By request every outcome is told; for a change that was noticed, and for another try of a file
@@ -53,7 +52,8 @@ class Reloader {
  private:
   base::Expected<std::string> keep_as_it_is(Why why);
   base::Error refuse(const ConfigReading& reading, Why why);
-  std::string put_in_force(ConfigReading reading);
+  base::Expected<std::string> put_in_force(ConfigReading reading, Why why);
+  std::string note_in_force(std::string hash, const ConfigChange& change);
 
   const std::string file_;
   const Apply apply_;

@@ -18,12 +18,11 @@
 #include "relay/commands/exit_code.h"
 #include "relay/commands/figures_log.h"
 #include "relay/commands/pipeline_view.h"
-#include "relay/commands/port_file.h"
+#include "relay/commands/status_page.h"
 #include "relay/curl_client.h"
 #include "relay/file_watch.h"
 #include "relay/reloader.h"
 #include "relay/spool_directories.h"
-#include "relay/status/status_server.h"
 #include "relay/stop_signal.h"
 #include "relay/version.h"
 
@@ -77,76 +76,6 @@ class LastResort {
   std::mutex mutex_;
   std::condition_variable_any done_;
   std::jthread watch_;
-};
-
-// The status server, where the configuration and the command line have it; an edit may move it.
-// Main's thread.
-class StatusPage {
- public:
-  StatusPage(const RunOptions& options, RelayView& view) : options_(options), view_(view) {}
-
-  base::Expected<void> start(const config::Status& settings) {
-    settings_ = with_options(settings);
-    server_.reset();  // the new one may listen where the old one did
-    auto server = listen(settings_);
-    if (!server) return server.error();
-    server_ = *std::move(server);
-    return {};
-  }
-
-  // An edit that cannot be followed leaves the page where it was.
-  void follow(const config::Status& settings) {
-    const config::Status before = settings_;
-    if (with_options(settings) == before) return;
-    const auto moved = start(settings);
-    if (moved) return;
-    base::log(base::LogLevel::Error, "cannot serve the status page there; it stays where it was",
-              {{"error", moved.error().message}});
-    settings_ = before;
-    auto server = listen(before);
-    if (server) server_ = *std::move(server);
-  }
-
-  void stop() {
-    if (server_) server_->stop();
-  }
-
- private:
-  // The command line's word beats the file's.
-  [[nodiscard]] config::Status with_options(config::Status settings) const {
-    if (options_.listen.empty()) return settings;
-    settings.listen = options_.listen == "off" ? "" : options_.listen;
-    settings.is_listen_written = true;
-    return settings;
-  }
-
-  // Null where none is wanted, or where the default address is taken: the points come first. An
-  // address that somebody wrote is an error to see to.
-  base::Expected<std::unique_ptr<StatusServer>> listen(const config::Status& settings) {
-    if (settings.listen.empty()) return std::unique_ptr<StatusServer>();
-    auto server = StatusServer::start(settings, view_, base::system_clock());
-    const bool may_do_without =
-        !settings.is_listen_written && !server && server.error().code == base::ErrorCode::Io;
-    if (may_do_without) {
-      base::log(base::LogLevel::Warn,
-                "running without the status page; write status: {listen: ADDRESS} for another "
-                "place",
-                {{"error", server.error().message}});
-      return std::unique_ptr<StatusServer>();
-    }
-    if (!server) return server.error();
-    const auto written = write_port_file(options_.port_file, (*server)->port());
-    if (!written) return written.error();
-    const char* const scheme = settings.cert_file.empty() ? "http://" : "https://";
-    base::log(base::LogLevel::Info, "the status page is served",
-              {{"address", scheme + (*server)->address()}});
-    return server;
-  }
-
-  const RunOptions& options_;
-  RelayView& view_;
-  config::Status settings_;
-  std::unique_ptr<StatusServer> server_;
 };
 
 // Null where nobody is to look.
@@ -224,20 +153,26 @@ int run_command(const RunOptions& options) {
   ConfigReading reading = read_config(options.config_file);
   log_problems(options.config_file, reading.result.problems);
   if (!reading.result.config) return kExitUsage;
-  const auto config = std::make_shared<const config::Config>(*reading.result.config);
+  StatusPage page(options);
+  const auto in_force = [&page](config::Config written) {
+    written.status = page.in_force(std::move(written.status));
+    return std::make_shared<const config::Config>(std::move(written));
+  };
+  const auto config = in_force(*reading.result.config);
   const auto replicas = Replicas::from(options.replicas, config::process_environment(), clock);
   if (!replicas) return refuse_to_start("cannot work as a replica", replicas.error());
 
   Pipeline pipeline(config, clock, make_curl_client, (*replicas)->place());
-  const auto apply = [&](std::shared_ptr<const config::Config> next) {
-    ConfigChange change = pipeline.apply(std::move(next));
+  const auto apply = [&](config::Config written) -> base::Expected<ConfigChange> {
+    const auto next = in_force(std::move(written));
+    if (const auto possible = page.prepare(next->status); !possible) return possible.error();
+    ConfigChange change = pipeline.apply(next);
     StopSignals::poke();  // the status page may have to move
     return change;
   };
   Reloader reloader(std::move(reading), apply, clock);
   PipelineView view(pipeline, reloader, replicas->get(), clock);
-  StatusPage page(options, view);
-  if (const auto started = page.start(config->status); !started) {
+  if (const auto started = page.start(config->status, view); !started) {
     return refuse_to_start("cannot serve the status page; nothing was scraped", started.error());
   }
   base::log(base::LogLevel::Info, "fedwave is running",
