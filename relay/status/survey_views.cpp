@@ -76,8 +76,8 @@ std::span<const Row> page_of(const std::vector<Row>& rows, const Asked& asked) {
   return all.subspan(from, std::min(asked.limit, all.size() - from));
 }
 
-std::uint64_t kept_of(const SurveyedMetric::AtSink& sink) {
-  return sink.series[static_cast<std::size_t>(Verdict::Kept)];
+std::uint64_t with_verdict(const SurveyedMetric::AtSink& sink, Verdict verdict) {
+  return sink.series[static_cast<std::size_t>(verdict)];
 }
 std::uint64_t all_of(const SurveyedMetric::AtSink& sink) {
   return std::accumulate(sink.series.begin(), sink.series.end(), std::uint64_t{0});
@@ -108,7 +108,7 @@ struct MetricRow {
   const SurveyedMetric* metric = nullptr;
   const SurveyedMetric::AtSink* sink = nullptr;
   std::uint64_t kept = 0;
-  std::uint64_t series = 0;
+  std::uint64_t series = 0;  // without those of other shards, which are those shards' cost
 };
 
 enum class MetricSort : std::uint8_t { Points, Series, Name };
@@ -132,6 +132,7 @@ void sort_rows(std::vector<MetricRow>& rows, MetricSort sort) {
 
 void add_row(JsonWriter& json, const MetricRow& row, const Price& price) {
   const auto kept_place = static_cast<std::size_t>(Verdict::Kept);
+  const auto elsewhere_place = static_cast<std::size_t>(Verdict::OtherShard);
   std::string dropped_example;
   json.StartObject();
   add(json, "name", row.metric->name);
@@ -143,7 +144,7 @@ void add_row(JsonWriter& json, const MetricRow& row, const Price& price) {
   add(json, "points_per_s", price.of(row.kept));
   add_object(json, "dropped_by", [&] {
     for (std::size_t i = 0; i < kVerdictCount; ++i) {
-      if (i == kept_place || row.sink->series[i] == 0) continue;
+      if (i == kept_place || i == elsewhere_place || row.sink->series[i] == 0) continue;
       add(json, verdict_name(static_cast<Verdict>(i)), row.sink->series[i]);
       if (dropped_example.empty()) dropped_example = row.metric->examples[i].series;
     }
@@ -159,6 +160,7 @@ struct Totals {
   std::vector<MetricRow> rows;
   std::uint64_t series = 0;
   std::uint64_t kept = 0;
+  std::uint64_t elsewhere = 0;  // of other shards; beside `series`
   std::uint64_t collided = 0;
 };
 
@@ -173,6 +175,7 @@ void add_head(JsonWriter& json, const config::Config& config, const Asked& asked
   add(json, "series", totals.series);
   add(json, "kept", totals.kept);
   add(json, "dropped", totals.series - totals.kept);
+  add(json, "of_other_shards", totals.elsewhere);
   add(json, "collided", totals.collided);
   add(json, "points_per_s", price.of(totals.kept));
   add(json, "new_share", price.new_share);
@@ -184,7 +187,11 @@ Totals totals_of(const Survey* survey, std::size_t sink) {
   totals.at_ms = survey->at_ms;
   for (const SurveyedMetric& metric : survey->metrics) {
     const SurveyedMetric::AtSink& at_sink = metric.sinks.at(sink);
-    totals.rows.push_back({&metric, &at_sink, kept_of(at_sink), all_of(at_sink)});
+    const std::uint64_t elsewhere = with_verdict(at_sink, Verdict::OtherShard);
+    const std::uint64_t here = all_of(at_sink) - elsewhere;
+    totals.elsewhere += elsewhere;
+    if (here == 0) continue;
+    totals.rows.push_back({&metric, &at_sink, with_verdict(at_sink, Verdict::Kept), here});
     totals.series += totals.rows.back().series;
     totals.kept += totals.rows.back().kept;
     totals.collided += at_sink.collided;

@@ -103,6 +103,10 @@ answer.new_share < NEARLY_ALL
   ? el("p.soft", percentText(answer.new_share, 1), " of the samples are new. Prometheus repeats ",
     "the others from scrape to scrape; repeats are not sent again, so they cost nothing.")
   : null,
+answer.of_other_shards
+  ? el("p.soft", count(answer.of_other_shards), " more series of the page are other shards', and ",
+    "not counted here.")
+  : null,
 answer.collided ? el("p.note.warning", count(answer.collided), " series",
   overwrites(answer.collided), ": too many tags left out.") : null];
 

@@ -388,6 +388,23 @@ TEST_CASE("A metric is shown with what it costs, what is dropped and why") {
   CHECK(number(none, "series") == 0);
 }
 
+TEST_CASE("What other shards send is no cost of this one, and nothing that it drops") {
+  SurveyedRelay relay;
+  const auto survey = std::make_shared<Survey>(*relay.surveys["istio"]);
+  const auto elsewhere = static_cast<std::size_t>(relay::Verdict::OtherShard);
+  survey->metrics[0].sinks[0].series[elsewhere] = 7;
+  survey->metrics.push_back(metric("f_elsewhere", 0, 0));
+  survey->metrics.back().sinks[0].series[elsewhere] = 30;
+  relay.surveys["istio"] = survey;
+  const auto json = parse_json(*series_json(relay, "q=a_small"));
+  CHECK(number(json, "series") == 116);
+  CHECK(number(json, "dropped") == 60);
+  CHECK(number(json, "of_other_shards") == 37);
+  CHECK(number(json["metrics"][0], "dropped") == 0);
+  CHECK(json["metrics"][0]["dropped_by"].MemberCount() == 0);
+  CHECK(number(parse_json(*series_json(relay, "q=f_elsewhere")), "total") == 0);
+}
+
 TEST_CASE("What a metric costs leaves out the samples that only repeat") {
   SurveyedRelay relay;
   relay.change_figures([](relay::PipelineFigures& figures) {
