@@ -199,20 +199,13 @@ void add_sinks(const PipelineFigures& figures, OwnSamples& samples) {
   samples.add_unless_zero("collector.wavefront.points.filtered.count", {}, filtered);
 }
 
-bool is_up(const SourceFigures& source) {
-  const auto has_ended = [](const auto& target) { return target.scrapes > 0; };
-  const auto has_failed = [](const auto& target) { return !target.last_error.empty(); };
-  return std::any_of(source.targets.begin(), source.targets.end(), has_ended) &&
-         std::none_of(source.targets.begin(), source.targets.end(), has_failed);
-}
-
 // Where each of several addresses is scraped.
 void add_instances(const SourceFigures& source, OwnSamples& samples) {
   for (const TargetFigures& target : source.targets) {
     if (target.address.empty()) continue;
-    const bool up = target.scrapes > 0 && target.last_error.empty();
     samples.add("collector.fedwave.target.up",
-                {{"instance", target.address}, {"source_name", source.name}}, up ? 1.0 : 0.0);
+                {{"instance", target.address}, {"source_name", source.name}},
+                target.is_up() ? 1.0 : 0.0);
   }
 }
 
@@ -243,7 +236,7 @@ void add_source(const SourceFigures& source, const std::vector<SinkFigures>& sin
                 OwnSamples& samples) {
   const Labels labels = {{"source_name", source.name}};
   if (is_scraped_here(source, is_standby)) {
-    samples.add("collector.fedwave.source.up", labels, is_up(source) ? 1.0 : 0.0);
+    samples.add("collector.fedwave.source.up", labels, source.is_up() ? 1.0 : 0.0);
   }
   samples.add("collector.fedwave.source.series", labels, source.series);
   if (source.scrapes > 0) {

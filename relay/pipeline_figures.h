@@ -2,6 +2,7 @@
 // the status page, /metrics and the relay's own points are made of. Plain values.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -35,6 +36,8 @@ struct TargetFigures {
   std::uint64_t series = 0;
   std::string last_error;             // empty while all is well
   std::int64_t failing_since_ms = 0;  // wall time; 0 while all is well
+
+  [[nodiscard]] bool is_up() const { return last_start_ms > 0 && last_error.empty(); }
 };
 
 struct SourceFigures {
@@ -52,6 +55,15 @@ struct SourceFigures {
   ScrapeCounts counts{0};
   std::vector<JobFigures> jobs;
   std::vector<TargetFigures> targets;  // by job and address
+
+  // Whether every address that is scraped answers. The relay's own figures have none.
+  [[nodiscard]] bool is_up() const {
+    if (last_start_ms == 0) return false;
+    if (targets.empty()) return last_error.empty();
+    return std::all_of(targets.begin(), targets.end(), [](const TargetFigures& target) {
+      return target.last_start_ms == 0 || target.is_up();
+    });
+  }
 };
 
 struct SinkFigures {

@@ -78,12 +78,11 @@ History::Entry History::entry_of(const PipelineFigures& figures) {
   Names names;
   for (const SourceFigures& source : figures.sources) {
     names.sources.push_back(source.name);
-    const bool has_ended = source.last_start_ms > 0;
     entry.sources.push_back({.read = source.counts.read,
                              .missed = source.missed,
                              .malformed = source.counts.malformed_total(),
-                             .scrape_ms = has_ended ? source.last_duration_ms : -1,
-                             .is_up = has_ended && source.last_error.empty()});
+                             .scrape_ms = source.last_start_ms > 0 ? source.last_duration_ms : -1,
+                             .is_up = source.is_up()});
   }
   for (const SinkFigures& sink : figures.sinks) {
     names.sinks.push_back(sink.name);

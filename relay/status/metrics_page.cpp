@@ -60,13 +60,6 @@ struct SourceFamily {
   double (*value)(const SourceFigures&);
 };
 
-// Addresses that are gone again do not count.
-bool is_up(const SourceFigures& source) {
-  if (source.targets.empty()) return source.last_error.empty();
-  return std::none_of(source.targets.begin(), source.targets.end(),
-                      [](const TargetFigures& target) { return target.failing_since_ms != 0; });
-}
-
 constexpr SourceFamily kSourceFamilies[] = {
     {"fedwave_scrapes_total", Counter, "Scrapes that have ended, well or not.",
      [](const SourceFigures& source) { return to_double(source.scrapes); }},
@@ -99,7 +92,7 @@ void add_up(MetricsText& page, const std::vector<SourceFigures>& sources, bool i
                     "before the first has ended, and while this relay is a standby.");
   for (const SourceFigures& source : sources) {
     if (is_scraped && source.scrapes > 0)
-      page.add({{"source", source.name}}, is_up(source) ? 1 : 0);
+      page.add({{"source", source.name}}, source.is_up() ? 1 : 0);
   }
   page.begin_family("fedwave_target_up", Gauge,
                     "1 when the last scrape of this address went well; absent as "
@@ -108,7 +101,7 @@ void add_up(MetricsText& page, const std::vector<SourceFigures>& sources, bool i
   for (const SourceFigures& source : sources) {
     for (const TargetFigures& target : source.targets) {
       if (!is_scraped || target.scrapes == 0) continue;
-      const int up = target.failing_since_ms == 0 ? 1 : 0;
+      const int up = target.is_up() ? 1 : 0;
       if (source.jobs.size() > 1) {
         page.add({{"source", source.name},
                   {"target", target.address},

@@ -17,10 +17,6 @@
 namespace fedwave::relay {
 namespace {
 
-bool is_up(const SourceFigures& source) {
-  return source.last_start_ms > 0 && source.last_error.empty();
-}
-
 // {"reason": count} of the reasons that there were, from counters in the order of an enum.
 template <class Enum, class Counts>
 void add_reasons(JsonWriter& json, const char* key, const Counts& counts,
@@ -72,7 +68,7 @@ void add_target(JsonWriter& json, const TargetFigures& target) {
   json.StartObject();
   add(json, "job", target.job);
   add(json, "address", target.address);
-  add(json, "up", target.last_start_ms > 0 && target.last_error.empty());
+  add(json, "up", target.is_up());
   add(json, "scrapes", target.scrapes);
   add(json, "last_start_ms", target.last_start_ms);
   add(json, "last_duration_ms", target.last_duration_ms);
@@ -91,7 +87,7 @@ void add_source(JsonWriter& json, const config::Source& config, const SourceFigu
   add(json, "url", config.url);
   add(json, "interval_ms", config.interval_ms);
   add(json, "timeout_ms", config.timeout_ms);
-  add(json, "up", is_up(source));
+  add(json, "up", source.is_up());
   add(json, "scrapes", source.scrapes);
   add(json, "failures", source.failures);
   add(json, "failures_by", source.failures_by_code);
