@@ -37,7 +37,7 @@ struct TargetFigures {
   std::string last_error;             // empty while all is well
   std::int64_t failing_since_ms = 0;  // wall time; 0 while all is well
 
-  [[nodiscard]] bool is_up() const { return last_start_ms > 0 && last_error.empty(); }
+  [[nodiscard]] bool is_up() const { return scrapes > 0 && last_error.empty(); }
 };
 
 struct SourceFigures {
@@ -58,10 +58,10 @@ struct SourceFigures {
 
   // Whether every address that is scraped answers. The relay's own figures have none.
   [[nodiscard]] bool is_up() const {
-    if (last_start_ms == 0) return false;
+    if (scrapes == 0) return false;
     if (targets.empty()) return last_error.empty();
     return std::all_of(targets.begin(), targets.end(), [](const TargetFigures& target) {
-      return target.last_start_ms == 0 || target.is_up();
+      return target.scrapes == 0 || target.is_up();
     });
   }
 };

@@ -191,6 +191,8 @@ TEST_CASE("a source is up when a scrape has ended and no target's last one faile
     CAPTURE(row.what);
     Bench bench;
     bench.source().targets = row.targets;
+    bench.source().scrapes = 0;
+    for (const TargetFigures& target : row.targets) bench.source().scrapes += target.scrapes;
     bench.send();
     CHECK(bench.points("kubernetes.collector.fedwave.source.up") ==
           Points{std::string(row.up) + " \"source_name\"=\"mesh\""});

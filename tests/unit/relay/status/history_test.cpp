@@ -30,6 +30,7 @@ struct Simulation {
     const std::int64_t end_ms = clock.now_ms + duration_ms;
     while (clock.now_ms < end_ms) {
       for (; next_scrape_ms <= clock.now_ms; next_scrape_ms += config->sources[0].interval_ms) {
+        ++figures.sources[0].scrapes;
         figures.sources[0].counts.read += 1'000;
         figures.sources[0].last_start_ms = next_scrape_ms;
         figures.sinks[0].spool.points_spooled += 900;
@@ -192,7 +193,7 @@ TEST_CASE("Counters that begin anew under the same name are no fall") {
 TEST_CASE("A source is neither up nor down before its first scrape has ended") {
   Simulation simulation("60s", 7'000);
   simulation.run(15'000);
-  simulation.figures.sources[0].last_error = "connection refused";
+  simulation.figures.sources[0].targets[0].last_error = "connection refused";
   simulation.run(5'000);
   const SourceHistory source = simulation.last_hour().sources[0];
   CHECK(source.scrape_ms == std::vector<std::int64_t>{-1, -1, 20, 20});
