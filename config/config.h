@@ -47,7 +47,8 @@ struct FilterRules {
   TagPatterns metric_tag_deny;
   PatternList tag_include;
   PatternList tag_exclude;
-  // Keys, not globs: kept by tagInclude/tagExclude and by the limit of tags, whatever else happens.
+  // tagInclude and tagExclude keep what one of these globs matches, and the limit of tags keeps the
+  // keys that are one of these texts, whatever else happens.
   std::vector<std::string> tag_guarantee;
 
   [[nodiscard]] bool empty() const {

@@ -41,16 +41,48 @@ std::optional<bool> parse_boolean(std::string_view text) {
   return std::nullopt;
 }
 
-// A whole number; YAML 1.1 allows '_' between digits.
+std::optional<std::int64_t> parse_digits(std::string_view digits, int base) {
+  if (digits.starts_with('-')) return std::nullopt;
+  std::int64_t value = 0;
+  const char* end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value, base);
+  if (error != std::errc() || stop != end) return std::nullopt;
+  return value;
+}
+
+std::optional<double> parse_decimal(std::string_view text) {
+  double value = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc() || stop != end || !std::isfinite(value)) return std::nullopt;
+  return value;
+}
+
+// Without a sign. A leading zero makes it octal, unless it holds an 8 or 9.
+std::optional<std::int64_t> parse_magnitude(std::string_view digits) {
+  if (digits.starts_with('-')) return std::nullopt;
+  constexpr std::pair<std::string_view, int> kPrefixes[] = {{"0x", 16}, {"0X", 16}, {"0b", 2},
+                                                            {"0B", 2},  {"0o", 8},  {"0O", 8}};
+  for (const auto& [prefix, base] : kPrefixes) {
+    if (digits.starts_with(prefix)) return parse_digits(digits.substr(prefix.size()), base);
+  }
+  const bool is_octal = digits.size() > 1 && digits[0] == '0';
+  if (const auto value = parse_digits(digits, is_octal ? 8 : 10)) return value;
+  // Above the limit a double does not tell a whole number from the next one.
+  const std::optional<double> decimal = parse_decimal(digits);
+  if (!decimal || std::trunc(*decimal) != *decimal || *decimal > 9e15) return std::nullopt;
+  return static_cast<std::int64_t>(*decimal);
+}
+
+// A whole number as Go's yaml.v2 reads one: also +5, 1_000, 0x10, 0b11, 0o17, 017 and 1e4.
 std::optional<std::int64_t> parse_integer(std::string_view text) {
   std::string digits;
   std::copy_if(text.begin(), text.end(), std::back_inserter(digits),
                [](char c) { return c != '_'; });
-  std::int64_t value = 0;
-  const char* end = digits.data() + digits.size();
-  const auto [stop, error] = std::from_chars(digits.data(), end, value);
-  if (error != std::errc() || stop != end) return std::nullopt;
-  return value;
+  const bool is_negative = digits.starts_with('-');
+  if (is_negative || digits.starts_with('+')) digits.erase(0, 1);
+  const std::optional<std::int64_t> value = parse_magnitude(digits);
+  return value && is_negative ? -*value : value;
 }
 
 std::optional<std::int64_t> parse_bytes(std::string_view text) {
@@ -76,11 +108,30 @@ std::string range_text(std::int64_t least, std::int64_t most) {
   return "write a number from " + std::to_string(least) + " to " + std::to_string(most);
 }
 
+// `message` is what the parser of durations says. A large number without a unit is meant as the
+// collector reads it.
+std::string duration_advice(const Node& node, const std::string& message) {
+  constexpr std::int64_t kSecondNs = 1'000'000'000;
+  const auto nanoseconds = node.plain ? parse_integer(node.text) : std::nullopt;
+  if (nanoseconds && *nanoseconds >= kSecondNs) {
+    return "the collector takes it for nanoseconds: write " +
+           base::format_duration_ms(*nanoseconds / 1'000'000);
+  }
+  constexpr std::string_view kPreamble = " is not a duration: ";
+  return one_line(message.substr(message.rfind(kPreamble) + kPreamble.size()));
+}
+
 // Keys that people put one level too high, and where they belong.
 std::string_view home_of(std::string_view key) {
   static constexpr std::pair<std::string_view, std::string_view> kHomes[] = {
       {"prometheus_sources", "sources"},
       {"internal_stats_source", "sources"},
+      {"kubernetes_source", "sources"},
+      {"kubernetes_cadvisor_source", "sources"},
+      {"kubernetes_control_plane_source", "sources"},
+      {"kubernetes_state_source", "sources"},
+      {"systemd_source", "sources"},
+      {"telegraf_sources", "sources"},
       {"proxyAddress", "sinks"},
       {"metricAllowList", "filters"},
       {"metricDenyList", "filters"},
@@ -134,9 +185,9 @@ std::vector<Node::Entry> merged_entries(const Node& map, Problems& problems) {
     if (is_new) {
       merged.push_back(entry);
     } else {
-      problems.error(
-          key.where, "duplicate key " + key_in_quotes(key.text),
-          "it is already on line " + std::to_string(place->second.line) + "; keep one of the two");
+      problems.error(key.where, "duplicate key " + key_in_quotes(key.text),
+                     "it is already on line " + std::to_string(problems.line_of(place->second)) +
+                         "; keep one of the two");
     }
   }
   for (const Node::Entry& entry : map.entries) {
@@ -246,14 +297,12 @@ bool Fields::integer(std::string_view key, std::int64_t& value, std::int64_t lea
 bool Fields::number(std::string_view key, double& value) {
   const Node* node = scalar(key, "a number", "write a number after the colon");
   if (node == nullptr) return false;
-  double parsed = 0;
-  const char* end = node->text.data() + node->text.size();
-  const auto [stop, error] = std::from_chars(node->text.data(), end, parsed);
-  if (error != std::errc() || stop != end || !std::isfinite(parsed)) {
+  const std::optional<double> parsed = parse_decimal(node->text);
+  if (!parsed) {
     problems_.error(node->where, in_quotes(key) + " needs a number, not " + in_quotes(node->text));
     return false;
   }
-  value = parsed;
+  value = *parsed;
   return true;
 }
 
@@ -283,10 +332,8 @@ bool Fields::duration(std::string_view key, std::int64_t& duration_ms) {
   if (node == nullptr) return false;
   const auto parsed = base::parse_duration_ms(node->text);
   if (!parsed) {
-    constexpr std::string_view kPreamble = " is not a duration: ";
-    const std::string& message = parsed.error().message;
     problems_.error(node->where, in_quotes(key) + " needs a duration, not " + in_quotes(node->text),
-                    one_line(message.substr(message.rfind(kPreamble) + kPreamble.size())));
+                    duration_advice(*node, parsed.error().message));
     return false;
   }
   duration_ms = *parsed;

@@ -77,6 +77,33 @@ LiteralEnd literal_end(std::string_view pattern) {
   return end;
 }
 
+// Has it what means something in a regular expression only? Names of metrics and tags hold no such
+// character; values may, as Envoy's "outbound|9080||reviews" does.
+bool looks_like_regexp(std::string_view pattern, Matches matches) {
+  if (pattern.starts_with('^')) return true;
+  bool in_set = false;
+  for (std::size_t at = 0; at < pattern.size(); ++at) {
+    const char c = pattern[at];
+    const std::string_view rest = pattern.substr(at + 1);
+    if (c == '\\') {
+      if (!rest.empty() && std::string_view("dDwWsSbB").find(rest[0]) != std::string_view::npos)
+        return true;
+      ++at;
+    } else if (in_set) {
+      in_set = c != ']';
+    } else if (c == '[') {
+      if (rest.starts_with('^')) return true;
+      in_set = true;
+    } else if (matches != Matches::Values) {
+      if (std::string_view("^$|()+").find(c) != std::string_view::npos) return true;
+    } else {
+      if (c == '.' && rest.starts_with('+')) return true;
+      if (c == '(' && rest.find('|') < rest.find(')')) return true;
+    }
+  }
+  return false;
+}
+
 constexpr std::string_view kUntypedSuffix = ".value";
 
 bool can_end_in_value(std::string_view pattern) {
@@ -120,6 +147,11 @@ class PatternReader {
       problems_.warning(where,
                         "an empty pattern in " + in_quotes(key_) + " matches only empty text",
                         "remove it; '*' matches everything");
+    } else if (looks_like_regexp(text, matches_)) {
+      problems_.warning(
+          where,
+          "pattern " + in_quotes(text) + " looks like a regular expression, but it is a glob",
+          "write '*' for any text, {a,b} for alternatives and [!a] for another character");
     } else if (matches_ == Matches::Names) {
       warn_of_impossible_name(text, where);
     }
@@ -168,7 +200,10 @@ class FilterReader {
     rules.metric_tag_deny = tags(node_of("metricTagDenyList", "metricTagBlacklist"), false);
     rules.tag_include = list({"tagInclude", fields_.get("tagInclude")}, Matches::Keys);
     rules.tag_exclude = list({"tagExclude", fields_.get("tagExclude")}, Matches::Keys);
-    fields_.words("tagGuaranteeList", rules.tag_guarantee);
+    for (Pattern& pattern :
+         list({"tagGuaranteeList", fields_.get("tagGuaranteeList")}, Matches::Keys)) {
+      rules.tag_guarantee.push_back(std::move(pattern.text));
+    }
     fields_.done();
     return rules;
   }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
+#include <deque>
+#include <iterator>
 #include <utility>
 
 #include "config/manifest.h"
@@ -23,8 +25,10 @@ constexpr std::string_view kSourcesLeftAside[] = {
     "kubernetes_source",       "kubernetes_cadvisor_source",
     "kubernetes_state_source", "telegraf_sources",
     "systemd_source",          "kubernetes_control_plane_source"};
-constexpr std::string_view kTopLevelLeftAside[] = {"discovery", "enableDiscovery", "events",
-                                                   "enableEvents"};
+constexpr std::string_view kSwitchesLeftAside[] = {"enableDiscovery", "enableEvents"};
+// Some of them as older versions of the collector called them.
+constexpr std::string_view kTopLevelLeftAside[] = {"discovery", "events", "discovery_configs",
+                                                   "discoveryInterval", "events_sink"};
 
 LoadResult failure(Problem problem) {
   LoadResult result;
@@ -42,15 +46,15 @@ class ConfigReader {
   Config read() {
     fields_.text("clusterName", config_.cluster_name);
     std::int64_t flush_interval_ms = 0;
-    if (fields_.duration("flushInterval", flush_interval_ms) &&
+    if (fields_.duration("flushInterval", flush_interval_ms) && flush_interval_ms != 0 &&
         flush_interval_ms < kFlushIntervalMinMs) {
       problems_.error(fields_.where("flushInterval"), "\"flushInterval\" is below 5s",
                       "write 5s or more");
     }
     SourceDefaults defaults;
-    positive_duration("defaultCollectionInterval", defaults.interval_ms);
+    duration_or_default("defaultCollectionInterval", defaults.interval_ms);
     SinkDefaults sink_defaults;
-    positive_duration("sinkExportDataTimeout", sink_defaults.request_timeout_ms);
+    duration_or_default("sinkExportDataTimeout", sink_defaults.request_timeout_ms);
     fields_.boolean("omitBucketSuffix", defaults.omit_bucket_suffix);
     defaults.convert_histograms = read_experimental();
     read_own_keys();
@@ -61,20 +65,21 @@ class ConfigReader {
     read_sink_section(fields_.get("sinks"), sink_defaults);
     if (sink_defaults.spool.directory.empty() && nothing_is_on_disk())
       spool.warn_without_directory();
-    for (const std::string_view key : kTopLevelLeftAside) leave_aside(fields_, key, "");
+    leave_top_level_aside();
     fields_.done();
     left_aside_.report(problems_);
     return std::move(config_);
   }
 
  private:
-  void positive_duration(std::string_view key, std::int64_t& duration_ms) {
+  // A duration of none is the default.
+  void duration_or_default(std::string_view key, std::int64_t& duration_ms) {
     std::int64_t written_ms = 0;
     if (!fields_.duration(key, written_ms)) return;
     if (written_ms > 0) {
       duration_ms = written_ms;
-    } else {
-      problems_.error(fields_.where(key), in_quotes(key) + " has to be above 0",
+    } else if (written_ms < 0) {
+      problems_.error(fields_.where(key), in_quotes(key) + " is below 0",
                       "write for example 60s, or remove the key");
     }
   }
@@ -116,7 +121,14 @@ class ConfigReader {
     Fields sources(node, "sources", problems_);
     const Node* list = sources.get("prometheus_sources");
     const bool has_internal_stats = sources.present("internal_stats_source");
-    for (const std::string_view key : kSourcesLeftAside) leave_aside(sources, key, "sources.");
+    for (const std::string_view key : kSourcesLeftAside) {
+      // A map without content is a source with its defaults.
+      const Node* source = sources.get(key);
+      const bool is_empty_list =
+          source != nullptr && source->kind == Node::Kind::List && source->items.empty();
+      if (source != nullptr && !is_empty_list)
+        left_aside_.add(sources.key_where(key), "sources." + std::string(key));
+    }
     sources.done();
     if (list != nullptr) config_.sources = read_sources(*list, defaults, reading_);
     if (has_internal_stats) {
@@ -158,9 +170,19 @@ class ConfigReader {
                        [](const Sink& sink) { return sink.spool.directory.empty(); });
   }
 
-  void leave_aside(Fields& fields, std::string_view key, std::string_view prefix) {
-    if (!fields.present(key)) return;
-    left_aside_.add(fields.key_where(key), std::string(prefix) + std::string(key));
+  // What is switched off or empty asks for nothing.
+  void leave_top_level_aside() {
+    for (const std::string_view key : kSwitchesLeftAside) {
+      bool is_on = false;
+      if (fields_.boolean(key, is_on) && is_on)
+        left_aside_.add(fields_.key_where(key), std::string(key));
+    }
+    for (const std::string_view key : kTopLevelLeftAside) {
+      const Node* node = fields_.get(key);
+      const bool is_empty = node == nullptr || (node->kind != Node::Kind::Scalar &&
+                                                node->items.empty() && node->entries.empty());
+      if (!is_empty) left_aside_.add(fields_.key_where(key), std::string(key));
+    }
   }
 
   Fields fields_;
@@ -170,7 +192,19 @@ class ConfigReader {
   Config config_;
 };
 
-// What the file says once it is a tree: a configuration, or a ConfigMap around one.
+// Rules for the collector's discovery are files of their own, and ConfigMaps.
+bool is_discovery_rule(const Node& root) {
+  constexpr std::string_view kRules[] = {"plugins", "plugin_configs", "prom_configs"};
+  bool has_rules = false;
+  for (const auto& [key, value] : root.entries) {
+    if (key->text == "sinks" || key->text == "sources") return false;
+    has_rules =
+        has_rules || std::find(std::begin(kRules), std::end(kRules), key->text) != std::end(kRules);
+  }
+  return has_rules;
+}
+
+// What the text of a configuration says once it is a tree.
 std::optional<Config> read_root(const Node& root, const Environment& environment,
                                 Problems& problems) {
   if (root.kind != Node::Kind::Map) {
@@ -178,28 +212,46 @@ std::optional<Config> read_root(const Node& root, const Environment& environment
                    "begin with \"clusterName: …\", \"sinks:\" and \"sources:\"");
     return std::nullopt;
   }
+  if (is_discovery_rule(root)) {
+    problems.error(root.where,
+                   "these are rules for the collector's discovery, and no configuration",
+                   "name the file that has \"sinks:\" and \"sources:\"");
+    return std::nullopt;
+  }
   return ConfigReader(root, environment, problems).read();
+}
+
+constexpr const char* kStart = "begin with \"sinks:\" and \"sources:\"";
+
+std::optional<Config> read_embedded(const std::deque<Document>& documents,
+                                    std::string_view file_text, const Environment& environment,
+                                    Problems& problems) {
+  const auto embedded = embedded_document(documents, file_text, problems);
+  if (!embedded) return std::nullopt;
+  const auto inner =
+      parse_yaml(embedded->text, embedded->origin, problems, [](const Node&) { return false; });
+  if (problems.has_errors()) return std::nullopt;
+  if (inner.empty()) {
+    problems.error(embedded->object_where, "the ConfigMap's configuration is empty", kStart);
+    return std::nullopt;
+  }
+  return read_root(*inner.front().root, environment, problems);
 }
 
 std::optional<Config> read_text(std::string_view text, const Environment& environment,
                                 Problems& problems) {
-  constexpr const char* kStart = "begin with \"sinks:\" and \"sources:\"";
-  const Document document = parse_yaml(text, {}, problems);
+  bool is_of_kubernetes = false;
+  const auto documents = parse_yaml(text, {}, problems, [&](const Node& root) {
+    is_of_kubernetes = is_of_kubernetes || is_manifest(root);
+    return is_of_kubernetes;
+  });
   if (problems.has_errors()) return std::nullopt;
-  if (document.root == nullptr || document.root->kind == Node::Kind::Null) {
+  if (documents.empty()) {
     problems.error({}, "the file is empty", kStart);
     return std::nullopt;
   }
-  if (!is_manifest(*document.root)) return read_root(*document.root, environment, problems);
-  const auto embedded = embedded_document(*document.root, text, problems);
-  if (!embedded) return std::nullopt;
-  const Document inner = parse_yaml(embedded->text, embedded->origin, problems);
-  if (problems.has_errors()) return std::nullopt;
-  if (inner.root == nullptr || inner.root->kind == Node::Kind::Null) {
-    problems.error(document.root->where, "the ConfigMap's configuration is empty", kStart);
-    return std::nullopt;
-  }
-  return read_root(*inner.root, environment, problems);
+  if (is_of_kubernetes) return read_embedded(documents, text, environment, problems);
+  return read_root(*documents.front().root, environment, problems);
 }
 
 }  // namespace
@@ -216,10 +268,15 @@ void LeftAside::report(Problems& problems) const {
   std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
     return std::pair(a.first.line, a.first.column) < std::pair(b.first.line, b.first.column);
   });
-  std::vector<std::string_view> names;
-  for (const auto& [where, name] : sorted) names.emplace_back(name);
+  const int first_line = problems.line_of(sorted.front().first);
+  std::string names;
+  for (const auto& [where, name] : sorted) {
+    const int line = problems.line_of(where);
+    names += (names.empty() ? "" : ", ") + name;
+    if (line != first_line) names += " (line " + std::to_string(line) + ")";
+  }
   problems.warning(sorted.front().first,
-                   "fedwave does not have these and leaves them aside: " + joined(names));
+                   "fedwave does not have these and leaves them aside: " + names);
 }
 
 Environment process_environment() {

@@ -1,9 +1,10 @@
-// A Kubernetes ConfigMap as people keep it in a file: the configuration is a text within it. Pure
-// functions, one load, one thread.
+// A Kubernetes ConfigMap as people keep it in a file: the configuration is a text within it. Other
+// objects may stand beside it, as documents of their own or as items of a List. Pure functions, one
+// load, one thread.
 #pragma once
 
+#include <deque>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "config/problems.h"
@@ -11,16 +12,18 @@
 
 namespace fedwave::config {
 
-// Does the file say that it is a Kubernetes object rather than a configuration?
+// Does the document say that it is a Kubernetes object rather than a configuration?
 bool is_manifest(const Node& root);
 
 struct Embedded {
   std::string_view text;  // borrows the tree
-  Origin origin;          // where it stands in `file_text`
+  Origin origin;          // where it stands in the file
+  Position object_where;  // of the ConfigMap
 };
 
-// The configuration within a ConfigMap; anything wrong goes to `problems`.
-std::optional<Embedded> embedded_document(const Node& root, std::string_view file_text,
-                                          Problems& problems);
+// The configuration within the one ConfigMap that holds one; anything wrong goes to `problems`,
+// which also learns where places within the text are.
+std::optional<Embedded> embedded_document(const std::deque<Document>& documents,
+                                          std::string_view file_text, Problems& problems);
 
 }  // namespace fedwave::config

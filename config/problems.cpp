@@ -11,20 +11,22 @@ namespace {
 
 constexpr std::size_t kProblemsMax = 1000;
 constexpr std::size_t kShownBytesMax = 120;
-constexpr std::size_t kEditsMax = 2;
-constexpr std::size_t kSuggestedBytesMax = 64;  // no key of ours is longer
-
-// Lower case without '_' and '-': bearerToken, bearer_token and BEARER-TOKEN are the same word.
-std::string plain_word(std::string_view word) {
-  std::string plain;
-  for (const char c : word) {
-    if (c == '_' || c == '-') continue;
-    plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  }
-  return plain;
-}
 
 }  // namespace
+
+const QuotedText& Problems::enter(QuotedText text, std::string_view name) {
+  quoted_text_ = std::make_unique<const QuotedText>(std::move(text));
+  quoted_text_name_ = one_line(name);
+  return *quoted_text_;
+}
+
+std::optional<Position> Problems::within_text(Position where) const {
+  return quoted_text_ ? quoted_text_->in_text(where) : std::nullopt;
+}
+
+int Problems::line_of(Position where) const {
+  return within_text(where).value_or(where).line;
+}
 
 void Problems::error(Position where, std::string what, std::string advice) {
   add(Severity::Error, where, std::move(what), std::move(advice));
@@ -40,6 +42,10 @@ bool Problems::full() const {
 
 void Problems::add(Severity severity, Position where, std::string what, std::string advice) {
   has_errors_ = has_errors_ || severity == Severity::Error;
+  if (const auto within = within_text(where)) {
+    what.insert(0, "line " + std::to_string(within->line) + ", column " +
+                       std::to_string(within->column) + " of " + quoted_text_name_ + ": ");
+  }
   if (full() || !seen_.emplace(where.line, where.column, what).second) {
     return;
   }
@@ -87,18 +93,7 @@ std::string key_advice(std::string_view key) {
 }
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string_view>& candidates) {
-  if (word.size() > kSuggestedBytesMax) return {};
-  std::string_view best;
-  std::size_t best_distance = kEditsMax + 1;
-  for (const std::string_view candidate : candidates) {
-    const bool same_word = plain_word(word) == plain_word(candidate);
-    const std::size_t distance = same_word ? 0 : base::edit_distance(word, candidate, kEditsMax);
-    // Two edits make any two-letter word out of any other: something has to remain.
-    if (distance < best_distance && distance < std::min(word.size(), candidate.size())) {
-      best = candidate;
-      best_distance = distance;
-    }
-  }
+  const std::string_view best = base::nearest_word(word, candidates);
   return best.empty() ? std::string() : "did you mean " + in_quotes(best) + "?";
 }
 

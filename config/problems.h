@@ -2,6 +2,8 @@
 // one load and one thread. Also holds the words every message is made of: quoting, near misses.
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -9,13 +11,21 @@
 #include <vector>
 
 #include "config/load.h"
+#include "config/quoted_text.h"
 
 namespace fedwave::config {
 
 class Problems {
  public:
+  // What comes from now on stands in a text within the file: each problem also says at which line
+  // and column of that text, which is called `name`. Valid as long as the Problems.
+  const QuotedText& enter(QuotedText text, std::string_view name);
+
   void error(Position where, std::string what, std::string advice = {});
   void warning(Position where, std::string what, std::string advice = {});
+
+  // The line that people know the place by.
+  [[nodiscard]] int line_of(Position where) const;
 
   [[nodiscard]] bool has_errors() const { return has_errors_; }
 
@@ -28,7 +38,11 @@ class Problems {
  private:
   void add(Severity severity, Position where, std::string what, std::string advice);
 
+  [[nodiscard]] std::optional<Position> within_text(Position where) const;
+
   std::vector<Problem> problems_;
+  std::unique_ptr<const QuotedText> quoted_text_;
+  std::string quoted_text_name_;
   // An anchor used at several places is read as often; its problems are told once.
   std::set<std::tuple<int, int, std::string>> seen_;
   bool has_errors_ = false;

@@ -47,6 +47,10 @@ constexpr std::array kTagPriority = {
     "instance",
 };
 
+// What the collector's versions have called the sinks for Kubernetes events.
+constexpr std::string_view kEventsType = "k8sEvents";
+constexpr std::string_view kEventsUrls[] = {"eventsExternalEndpointURL", "externalEventsEndpoint"};
+
 enum class Kind { Wavefront, External, Stdout };
 
 class SinkReader {
@@ -56,13 +60,26 @@ class SinkReader {
     sink_.where = fields_.where();
     sink_.request_timeout_ms = defaults.request_timeout_ms;
     sink_.tag_priority.assign(kTagPriority.begin(), kTagPriority.end());
-    fields_.choice<Kind>(
-        "type", kind_,
-        {{"", Kind::Wavefront}, {"external", Kind::External}, {"stdout", Kind::Stdout}});
+    std::string type;
+    if (fields_.text("type", type) && type == kEventsType) {
+      kind_ = Kind::External;
+    } else {
+      fields_.choice<Kind>(
+          "type", kind_,
+          {{"", Kind::Wavefront}, {"external", Kind::External}, {"stdout", Kind::Stdout}});
+    }
+    if (kind_ == Kind::External) left_aside_name_ = "sinks of type " + type;
+    for (const std::string_view key : kEventsUrls) {
+      if (!fields_.present(key)) continue;
+      const bool takes_points = fields_.present("proxyAddress") || fields_.present("server");
+      if (kind_ == Kind::Wavefront && !takes_points) kind_ = Kind::External;
+      left_aside_name_ = "sinks with " + std::string(key);
+    }
   }
 
-  // An external sink takes Kubernetes events and nothing else.
+  // What has to be left aside: an external sink takes Kubernetes events and nothing else.
   [[nodiscard]] bool is_external() const { return kind_ == Kind::External; }
+  [[nodiscard]] const std::string& left_aside_name() const { return left_aside_name_; }
 
   Sink read() {
     if (!fields_.is_map()) return std::move(sink_);
@@ -98,12 +115,17 @@ class SinkReader {
     fields_.text("source", text);
     fields_.boolean("convertHistograms", flag);
     fields_.text("externalEndpointURL", text);
+    for (const std::string_view key : kEventsUrls) {
+      if (fields_.present(key))
+        reading_.left_aside.add(fields_.key_where(key), std::string(key) + " of sinks");
+    }
     if (fields_.boolean("enableEvents", flag) && flag) {
       reading_.left_aside.add(fields_.key_where("enableEvents"), "enableEvents of sinks");
     }
     if (fields_.number("errorLogPercent", share) && !(share > 0 && share <= 1)) {
-      error("errorLogPercent", "\"errorLogPercent\" is out of range",
-            "write a number above 0 and up to 1, or remove the key");
+      warn("errorLogPercent",
+           "\"errorLogPercent\" is out of range, so that the collector has its default",
+           "remove it; fedwave has no use for it");
     }
     if (fields_.integer("maxBufferSize", count, 0, kCountMax)) {
       warn("maxBufferSize", "\"maxBufferSize\" counts points; the queue is bounded by bytes",
@@ -161,6 +183,7 @@ class SinkReader {
   const SinkDefaults& defaults_;
   Reading& reading_;
   Kind kind_ = Kind::Wavefront;
+  std::string left_aside_name_;
   Sink sink_;
 };
 
@@ -177,7 +200,7 @@ std::vector<Sink> read_sinks(const Node& list, const SinkDefaults& defaults, Rea
     if (reading.problems.full()) break;
     SinkReader reader(*item, defaults, reading);
     if (reader.is_external()) {
-      reading.left_aside.add(item->where, "sinks of type external");
+      reading.left_aside.add(item->where, reader.left_aside_name());
     } else {
       sinks.push_back(reader.read());
     }

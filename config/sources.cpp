@@ -36,10 +36,11 @@ void read_collection(Fields& fields, std::int64_t default_interval_ms, Source& s
     source.timeout_ms = timeout_ms;
   }
   if (source.timeout_ms > source.interval_ms) {
-    problems.error(collection.where("timeout"),
-                   "\"timeout\" is longer than the interval of " +
-                       base::format_duration_ms(source.interval_ms),
-                   "write a shorter timeout or a longer interval");
+    problems.warning(collection.where("timeout"),
+                     "\"timeout\" is longer than the interval of " +
+                         base::format_duration_ms(source.interval_ms) + ", which is used instead",
+                     "write a shorter timeout or a longer interval");
+    source.timeout_ms = source.interval_ms;
   }
   collection.done();
 }

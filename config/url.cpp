@@ -93,6 +93,8 @@ base::Expected<Url> parse_url(std::string_view text) {
   std::string_view authority = text.substr(0, end);
   text.remove_prefix(end);
   take_credentials(url, authority);
+  // A colon without a port is as good as none.
+  if (authority.ends_with(':')) authority.remove_suffix(1);
   auto host_port = parse_host_port(authority);
   if (!host_port) return std::move(host_port).error();
   url.host = host_port->host;

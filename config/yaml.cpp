@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <exception>
-#include <iterator>
 #include <optional>
 #include <sstream>
 #include <utility>
@@ -26,6 +25,8 @@ struct Stop {
 
 Position place(const YAML::Mark& mark, const Origin& origin) {
   if (origin.everything_at.line > 0) return origin.everything_at;
+  if (origin.quoted != nullptr)
+    return origin.quoted->in_file({std::max(mark.line, 0) + 1, std::max(mark.column, 0) + 1});
   if (mark.is_null()) return {origin.lines_before + 1, origin.columns_before + 1};
   return {mark.line + 1 + origin.lines_before, mark.column + 1 + origin.columns_before};
 }
@@ -33,28 +34,31 @@ Position place(const YAML::Mark& mark, const Origin& origin) {
 // The text by yaml-cpp's marks, for what its events do not tell.
 class MarkedText {
  public:
-  explicit MarkedText(std::string_view text) : text_(text), line_starts_{0} {
-    for (std::size_t at = 0; at < text.size(); ++at) {
-      if (text[at] == '\n') line_starts_.push_back(at + 1);
-    }
-  }
+  explicit MarkedText(std::string_view text) : text_(text), lines_(text) {}
 
   [[nodiscard]] std::size_t offset(const YAML::Mark& mark) const {
-    const auto line = static_cast<std::size_t>(std::max(mark.line, 0));
-    if (line >= line_starts_.size()) return text_.size();
-    const std::size_t at = line_starts_[line] + static_cast<std::size_t>(std::max(mark.column, 0));
-    return std::min(at, text_.size());
+    return lines_.offset({mark.line + 1, mark.column + 1});
+  }
+
+  [[nodiscard]] YAML::Mark mark_at(std::size_t offset) const {
+    const Position where = lines_.place(offset);
+    YAML::Mark mark;
+    mark.line = where.line - 1;
+    mark.column = where.column - 1;
+    return mark;
+  }
+
+  // yaml-cpp puts an escape that the text ends in beyond its end.
+  [[nodiscard]] YAML::Mark within_text(const YAML::Mark& mark) const {
+    return mark.is_null() ? mark : mark_at(offset(mark));
   }
 
   // yaml-cpp puts an element without a value at whatever comes next: back to its dash.
-  [[nodiscard]] std::optional<YAML::Mark> dash_before(YAML::Mark mark) const {
+  [[nodiscard]] std::optional<YAML::Mark> dash_before(const YAML::Mark& mark) const {
     const std::size_t next = offset(mark);
     const std::size_t last = text_.substr(0, next).find_last_not_of(" \r\n");
     if (last == std::string_view::npos || text_[last] != '-') return std::nullopt;
-    const auto after = std::upper_bound(line_starts_.begin(), line_starts_.end(), last);
-    mark.line = static_cast<int>(after - line_starts_.begin()) - 1;
-    mark.column = static_cast<int>(last - *std::prev(after));
-    return mark;
+    return mark_at(last);
   }
 
   // yaml-cpp takes the end of the text for a closing quote.
@@ -77,6 +81,15 @@ class MarkedText {
     return true;
   }
 
+  // Whether a line from `first` to `last` (from 0) ends one document or begins another.
+  [[nodiscard]] bool has_separator(int first, int last) const {
+    for (int line = first; line <= last; ++line) {
+      const std::string_view start = text_.substr(lines_.offset({line + 1, 1}), 3);
+      if (start == "---" || start == "...") return true;
+    }
+    return false;
+  }
+
   [[nodiscard]] bool is_indented_with_tab(const YAML::Mark& mark) const {
     YAML::Mark start = mark;
     start.column = 0;
@@ -88,7 +101,7 @@ class MarkedText {
   static constexpr const char* kBlanks = " \t\r\n";
 
   std::string_view text_;
-  std::vector<std::size_t> line_starts_;
+  TextLines lines_;
 };
 
 class TreeBuilder : public YAML::EventHandler {
@@ -131,7 +144,7 @@ class TreeBuilder : public YAML::EventHandler {
   void OnMapEnd() override { pop(); }
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
-    last_line_ = mark.line;
+    see(mark);
     Node* node = anchor < anchors_.size() ? anchors_[anchor] : nullptr;
     if (node == nullptr || std::find(path_.begin(), path_.end(), node) != path_.end()) {
       throw Stop{mark, "an alias stands inside the value that it names",
@@ -147,12 +160,18 @@ class TreeBuilder : public YAML::EventHandler {
     attach(node);
   }
 
-  // The last line on which anything of the document was seen, from 0.
+  // Where the document begins, and the last line on which anything of it was seen, from 0.
+  [[nodiscard]] const YAML::Mark& start() const { return start_; }
   [[nodiscard]] int last_line() const { return last_line_; }
 
  private:
-  Node* open(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+  void see(const YAML::Mark& mark) {
+    if (start_.is_null()) start_ = mark;
     last_line_ = mark.line;
+  }
+
+  Node* open(Node::Kind kind, const YAML::Mark& mark, YAML::anchor_t anchor) {
+    see(mark);
     Node* node = &document_.nodes.emplace_back();
     node->kind = kind;
     node->where = place(mark, origin_);
@@ -208,6 +227,7 @@ class TreeBuilder : public YAML::EventHandler {
   std::vector<Node*> path_;     // the lists and maps still open
   std::vector<Node*> anchors_;  // by yaml-cpp's number
   std::size_t alias_bytes_ = 0;
+  YAML::Mark start_ = YAML::Mark::null_mark();
   int last_line_ = 0;
 };
 
@@ -242,17 +262,6 @@ class SecondDocument : public YAML::EventHandler {
 
   int last_null_ = -1;
 };
-
-// Whether a line from `first` to `last` (from 0) ends one document or begins another.
-bool has_separator(std::string_view text, int first, int last) {
-  int line = 0;
-  for (std::size_t at = 0; at < text.size() && line <= last; ++line) {
-    const std::string_view start = text.substr(at, 3);
-    if (line >= first && (start == "---" || start == "...")) return true;
-    at = std::min(text.find('\n', at), text.size() - 1) + 1;
-  }
-  return false;
-}
 
 // What to do about yaml-cpp's complaints that people meet in practice.
 std::string yaml_advice(std::string_view message) {
@@ -292,15 +301,12 @@ std::optional<std::size_t> first_bad_byte(std::string_view text) {
   return std::nullopt;
 }
 
-YAML::Mark mark_of_byte(std::string_view text, std::size_t at) {
-  const std::string_view before = text.substr(0, at);
-  YAML::Mark mark;
-  mark.line = static_cast<int>(std::count(before.begin(), before.end(), '\n'));
-  mark.column = static_cast<int>(at - (before.rfind('\n') + 1));
-  return mark;
+void report_stray_text(Position where, Problems& problems) {
+  problems.error(where, "not valid YAML: this does not belong to what stands above",
+                 "look at the indentation, quotes and brackets here and above");
 }
 
-void warn_of_second_document(YAML::Parser& parser, std::string_view text, int last_line,
+void warn_of_second_document(YAML::Parser& parser, const MarkedText& text, int last_line,
                              const Origin& origin, Problems& problems) {
   YAML::Mark mark = YAML::Mark::null_mark();
   try {
@@ -313,49 +319,90 @@ void warn_of_second_document(YAML::Parser& parser, std::string_view text, int la
   } catch (const YAML::Exception& exception) {
     mark = exception.mark;
   }
-  if (has_separator(text, last_line, mark.line)) {
+  if (text.has_separator(last_line, mark.line)) {
     problems.warning(place(mark, origin), "only the first document of the file counts",
                      "remove the others, or put them into files of their own");
   } else {
-    problems.error(place(mark, origin), "not valid YAML: this does not belong to what stands above",
-                   "look at the indentation, quotes and brackets here and above");
+    report_stray_text(place(mark, origin), problems);
   }
 }
 
-void parse_into(Document& document, std::string_view text, const Origin& origin,
-                Problems& problems) {
-  const MarkedText marked(text);
-  try {
-    std::istringstream stream{std::string(text)};
+class DocumentReader {
+ public:
+  DocumentReader(std::string_view text, const Origin& origin, Problems& problems)
+      : text_(text), marked_(text), origin_(origin), problems_(problems) {}
+
+  // Throws what yaml-cpp and the builder throw.
+  std::deque<Document> read(const std::function<bool(const Node& root)>& goes_on) {
+    std::istringstream stream{std::string(text_)};
     YAML::Parser parser(stream);
-    TreeBuilder builder(document, origin, marked);
-    if (!parser.HandleNextDocument(builder)) return;
-    warn_of_second_document(parser, text, builder.last_line(), origin, problems);
-    return;
+    std::deque<Document> documents;
+    while (read_next(parser, documents.emplace_back())) {
+      const Node& root = *documents.back().root;
+      if (root.kind == Node::Kind::Null) {
+        documents.pop_back();
+      } else if (!goes_on(root)) {
+        warn_of_second_document(parser, marked_, last_line_, origin_, problems_);
+        return documents;
+      }
+    }
+    documents.pop_back();
+    return documents;
+  }
+
+ private:
+  bool read_next(YAML::Parser& parser, Document& document) {
+    TreeBuilder builder(document, origin_, marked_);
+    if (!parser.HandleNextDocument(builder) || document.root == nullptr) return false;
+    const YAML::Mark& start = builder.start();
+    // A stray ',' or '?' is a null document to yaml-cpp, over and over: it never takes the token.
+    if (start_ && (start.pos == start_->pos || !marked_.has_separator(last_line_, start.line))) {
+      report_stray_text(place(start, origin_), problems_);
+      return false;
+    }
+    start_ = start;
+    last_line_ = builder.last_line();
+    return true;
+  }
+
+  std::string_view text_;
+  MarkedText marked_;
+  const Origin& origin_;
+  Problems& problems_;
+  std::optional<YAML::Mark> start_;  // of the last document
+  int last_line_ = 0;                // of the last document
+};
+
+std::deque<Document> read_documents(std::string_view text, const Origin& origin, Problems& problems,
+                                    const std::function<bool(const Node& root)>& goes_on) {
+  DocumentReader reader(text, origin, problems);
+  try {
+    return reader.read(goes_on);
   } catch (const Stop& stop) {
     problems.error(place(stop.mark, origin), stop.what, stop.advice);
   } catch (const YAML::Exception& exception) {
-    problems.error(place(exception.mark, origin), "not valid YAML: " + exception.msg,
-                   marked.is_indented_with_tab(exception.mark) ? "indent with spaces, not with tabs"
-                                                               : yaml_advice(exception.msg));
+    const MarkedText marked(text);
+    const bool is_tab = marked.is_indented_with_tab(exception.mark);
+    problems.error(place(marked.within_text(exception.mark), origin),
+                   "not valid YAML: " + exception.msg,
+                   is_tab ? "indent with spaces, not with tabs" : yaml_advice(exception.msg));
   } catch (const std::exception& exception) {
     problems.error({}, std::string("not valid YAML: ") + exception.what());
   }
-  document.root = nullptr;
+  return {};
 }
 
 }  // namespace
 
-Document parse_yaml(std::string_view text, const Origin& origin, Problems& problems) {
-  Document document;
-  if (text.substr(0, 3) == "\xEF\xBB\xBF") text.remove_prefix(3);
+std::deque<Document> parse_yaml(std::string_view text, const Origin& origin, Problems& problems,
+                                const std::function<bool(const Node& root)>& goes_on) {
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   if (const auto at = first_bad_byte(text)) {
-    problems.error(place(mark_of_byte(text, *at), origin), "the file is not UTF-8 text",
+    problems.error(place(MarkedText(text).mark_at(*at), origin), "the file is not UTF-8 text",
                    "save it as UTF-8");
-    return document;
+    return {};
   }
-  parse_into(document, text, origin, problems);
-  return document;
+  return read_documents(text, origin, problems, goes_on);
 }
 
 std::string_view kind_name(const Node& node) {

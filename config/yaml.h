@@ -6,12 +6,14 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "config/config.h"
 #include "config/problems.h"
+#include "config/quoted_text.h"
 
 namespace fedwave::config {
 
@@ -41,16 +43,19 @@ struct Node::Entry {
 struct Origin {
   int lines_before = 0;
   int columns_before = 0;
-  Position everything_at;  // set (line > 0) when places within the text cannot be told
+  const QuotedText* quoted = nullptr;  // instead of the two: the text stands between quotes
+  Position everything_at;              // set (line > 0) when places within the text cannot be told
 };
 
 struct Document {
   std::deque<Node> nodes;
-  const Node* root = nullptr;  // null when the text holds no document or is not valid
+  const Node* root = nullptr;
 };
 
-// Reads the first document of the text; anything wrong goes to `problems`.
-Document parse_yaml(std::string_view text, const Origin& origin, Problems& problems);
+// Reads the documents of the text, leaving out those that hold nothing, up to the first of which
+// `goes_on` says no; if there are more, that is a warning. Anything wrong goes to `problems`.
+std::deque<Document> parse_yaml(std::string_view text, const Origin& origin, Problems& problems,
+                                const std::function<bool(const Node& root)>& goes_on);
 
 // "a list", "a map", …: what the node is, as messages say it.
 std::string_view kind_name(const Node& node);

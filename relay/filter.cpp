@@ -10,7 +10,6 @@
 #include <memory>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -250,7 +249,14 @@ struct Filter::Impl {
         tag_deny(rules.metric_tag_deny, compat),
         tag_include(rules.tag_include, compat),
         tag_exclude(rules.tag_exclude, compat),
-        guaranteed(rules.tag_guarantee.begin(), rules.tag_guarantee.end()) {}
+        guaranteed_keys(patterns_of(rules.tag_guarantee)),
+        guaranteed(guaranteed_keys, compat) {}
+
+  static PatternList patterns_of(const std::vector<std::string>& texts) {
+    PatternList patterns;
+    for (const std::string& text : texts) patterns.push_back({text, {}});
+    return patterns;
+  }
 
   config::FilterRules rules;  // what the matchers and the decisions point into
   ListMatcher allow;
@@ -259,7 +265,8 @@ struct Filter::Impl {
   TagMatcher tag_deny;
   ListMatcher tag_include;
   ListMatcher tag_exclude;
-  std::unordered_set<std::string_view> guaranteed;
+  PatternList guaranteed_keys;
+  ListMatcher guaranteed;
 };
 
 Filter::Filter(const config::FilterRules& rules, config::GlobCompat compat)
@@ -300,7 +307,7 @@ void Filter::prune(sinks::PointTags& tags) const {
 
 TagDecision Filter::decide_tag(std::string_view key) const {
   using Why = TagDecision::Why;
-  if (impl_->guaranteed.contains(key)) return {Why::Guaranteed, nullptr};
+  if (impl_->guaranteed.match(key) != nullptr) return {Why::Guaranteed, nullptr};
   TagDecision decision;
   if (!impl_->tag_include.empty()) {
     const Pattern* included = impl_->tag_include.match(key);

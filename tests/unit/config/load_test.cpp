@@ -120,9 +120,10 @@ TEST_CASE("a whole collector configuration loads with one warning that names wha
   CHECK(lines(result) ==
         std::vector<std::string>{
             "f:2:1: warning: fedwave does not have these and leaves them aside: enableDiscovery, "
-            "enableEvents, events, sources.kubernetes_source, sources.kubernetes_state_source, "
-            "sources.kubernetes_cadvisor_source, sources.telegraf_sources, sources.systemd_source, "
-            "discovery"});
+            "enableEvents (line 3), events (line 24), sources.kubernetes_source (line 32), "
+            "sources.kubernetes_state_source (line 41), sources.kubernetes_cadvisor_source (line "
+            "43), sources.telegraf_sources (line 47), sources.systemd_source (line 53), discovery "
+            "(line 86)"});
   REQUIRE(result.config.has_value());
   const Config& config = *result.config;
   REQUIRE(config.sinks.size() == 1);
@@ -271,7 +272,7 @@ TEST_CASE("all lists of filters are read") {
       "      metricTagDenyList: {code: ['5?x']}\n"
       "      tagInclude: ['i*']\n"
       "      tagExclude: ['e*']\n"
-      "      tagGuaranteeList: [le, app]\n");
+      "      tagGuaranteeList: ['le,app', 'source_*']\n");
   const auto& filters = source.filters;
   CHECK(texts(filters.metric_allow) == std::vector<std::string>{"a.*"});
   CHECK(texts(filters.metric_deny) == std::vector<std::string>{"b.*"});
@@ -280,7 +281,7 @@ TEST_CASE("all lists of filters are read") {
   CHECK(texts(filters.metric_tag_deny.at("code")) == std::vector<std::string>{"5?x"});
   CHECK(texts(filters.tag_include) == std::vector<std::string>{"i*"});
   CHECK(texts(filters.tag_exclude) == std::vector<std::string>{"e*"});
-  CHECK(filters.tag_guarantee == std::vector<std::string>{"le", "app"});
+  CHECK(filters.tag_guarantee == std::vector<std::string>{"le", "app", "source_*"});
 }
 
 TEST_CASE("a deprecated list counts only where the modern one is empty") {
@@ -535,12 +536,14 @@ TEST_CASE("a file that cannot be read is one problem") {
             "f: error: cannot open /no/such/file.yaml: No such file or directory"});
   CHECK_FALSE(missing.config.has_value());
   const auto folder = load_file("/", loading::environment());
-  CHECK(lines(folder) == std::vector<std::string>{"f: error: cannot read /: Is a directory"});
+  CHECK(lines(folder) ==
+        std::vector<std::string>{"f: error: cannot read /: Is a directory; name the file in it"});
   const std::string large = std::filesystem::temp_directory_path() / "fedwave_load_test.yaml";
   std::ofstream(large) << std::string((4 << 20) + 1, ' ');
   CHECK(
       lines(load_file(large, loading::environment())) ==
-      std::vector<std::string>{"f: error: " + large + " is larger than the 4194304 bytes allowed"});
+      std::vector<std::string>{"f: error: " + large +
+                               " is larger than the 4194304 bytes allowed; is it the right file?"});
   std::remove(large.c_str());
   CHECK(lines(load(std::string((4 << 20) + 1, ' '))) ==
         std::vector<std::string>{"f: error: the file is larger than 4 MiB; is it the right file?"});

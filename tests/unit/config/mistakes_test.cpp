@@ -1,5 +1,5 @@
 // Every mistake with the exact lines that it gives: the place, what is wrong and what to write.
-// Those of sinks are in sink_mistakes_test.cpp.
+// Those of filters and sinks are in filter_mistakes_test.cpp and sink_mistakes_test.cpp.
 #include "config/load.h"
 
 #include <doctest/doctest.h>
@@ -16,15 +16,6 @@ using mistakes::Mistake;
 
 namespace {
 
-std::string in_federated(const std::string& filters) {
-  return "sinks: [{proxyAddress: 'p:1'}]\n"
-         "sources:\n"
-         "  prometheus_sources:\n"
-         "  - url: http://h/federate?match[]=up\n"
-         "    filters:\n" +
-         filters;
-}
-
 // clang-format off
 const std::vector<Mistake>& mistakes_of_a_file() {
   static const std::vector<Mistake> kMistakes = {
@@ -36,7 +27,7 @@ const std::vector<Mistake>& mistakes_of_a_file() {
        {"f:3:1: error: unknown key \"prometheus_sources\"; it belongs under \"sources\""}},
       {"an unknown key far from any",
        in_file("zzzzzzzzzz: 1\n"),
-       {"f:3:1: error: unknown key \"zzzzzzzzzz\"; a configuration may hold: clusterName, flushInterval, defaultCollectionInterval, sinkExportDataTimeout, omitBucketSuffix, experimental, globCompat, shutdownGrace, spool, status, sources, sinks, discovery, enableDiscovery, events, enableEvents"}},
+       {"f:3:1: error: unknown key \"zzzzzzzzzz\"; a configuration may hold: clusterName, flushInterval, defaultCollectionInterval, sinkExportDataTimeout, omitBucketSuffix, experimental, globCompat, shutdownGrace, spool, status, sources, sinks, enableDiscovery, enableEvents, discovery, events, discovery_configs, discoveryInterval, events_sink"}},
       {"duplicate keys",
        in_file("clusterName: a\n"
        "clusterName: b\n"),
@@ -47,9 +38,41 @@ const std::vector<Mistake>& mistakes_of_a_file() {
       {"a bare number for a duration",
        in_file("defaultCollectionInterval: 60\n"),
        {"f:3:28: error: \"defaultCollectionInterval\" needs a duration, not \"60\"; the unit is missing; write for example 60s for seconds"}},
-      {"a duration of none",
-       in_file("sinkExportDataTimeout: 0s\n"),
-       {"f:3:24: error: \"sinkExportDataTimeout\" has to be above 0; write for example 60s, or remove the key"}},
+      {"a duration below none",
+       in_file("sinkExportDataTimeout: -1s\n"),
+       {"f:3:24: error: \"sinkExportDataTimeout\" is below 0; write for example 60s, or remove the key"}},
+      {"nanoseconds for a duration",
+       in_file("defaultCollectionInterval: 30000000000\n"
+       "flushInterval: 5_500_000_000\n"
+       "sinkExportDataTimeout: '30000000000'\n"),
+       {"f:3:28: error: \"defaultCollectionInterval\" needs a duration, not \"30000000000\"; the collector takes it for nanoseconds: write 30s",
+       "f:4:16: error: \"flushInterval\" needs a duration, not \"5_500_000_000\"; the collector takes it for nanoseconds: write 5.5s",
+       "f:5:24: error: \"sinkExportDataTimeout\" needs a duration, not \"30000000000\"; the unit is missing; write for example 30000000000s for seconds"}},
+      {"text for a switch that is left aside",
+       in_file("enableDiscovery: 'true'\n"),
+       {"f:3:18: error: \"enableDiscovery\" needs true or false, not \"true\"; write it without quotes"}},
+      {"sources as older collectors have them",
+       "sinks: [{proxyAddress: 'p:1'}]\n"
+       "kubernetes_source: {}\n"
+       "telegraf_sources: [{plugins: []}]\n"
+       "systemd_source: {}\n"
+       "prometheus_sources: [{url: 'http://h/m'}]\n"
+       "discovery_configs: [{type: telegraf/redis}]\n",
+       {"f:1:1: error: there are no sources; write sources: with prometheus_sources: below it",
+       "f:2:1: error: unknown key \"kubernetes_source\"; it belongs under \"sources\"",
+       "f:3:1: error: unknown key \"telegraf_sources\"; it belongs under \"sources\"",
+       "f:4:1: error: unknown key \"systemd_source\"; it belongs under \"sources\"",
+       "f:5:1: error: unknown key \"prometheus_sources\"; it belongs under \"sources\"",
+       "f:6:1: warning: fedwave does not have these and leaves them aside: discovery_configs"}},
+      {"what older collectors call what is left aside",
+       in_file("discoveryInterval: 10m\n"
+       "events_sink: {server: 'https://x'}\n"
+       "discovery_configs: [{type: telegraf/redis}]\n"),
+       {"f:3:1: warning: fedwave does not have these and leaves them aside: discoveryInterval, events_sink (line 4), discovery_configs (line 5)"}},
+      {"rules for discovery",
+       "plugins:\n"
+       "- {name: a, type: prometheus}\n",
+       {"f:1:1: error: these are rules for the collector's discovery, and no configuration; name the file that has \"sinks:\" and \"sources:\""}},
       {"a list for a duration",
        in_file("flushInterval: [30s]\n"),
        {"f:3:16: error: \"flushInterval\" needs a duration, not a list; write for example 60s"}},
@@ -123,113 +146,15 @@ const std::vector<Mistake>& mistakes_of_a_file() {
        "sinks: [p:1]\n"
        "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n",
        {"f:1:9: error: a sink has to be a map, not a single value; write its keys indented, as \"key: value\""}},
-      {"a misspelt filter",
-       in_source("    filters:\n"
-       "      metricAllowlist: ['*']\n"),
-       {"f:6:7: error: unknown key \"metricAllowlist\"; did you mean \"metricAllowList\"?"}},
-      {"a filter key beside filters",
-       in_source("    metricAllowList: ['*']\n"),
-       {"f:5:5: error: unknown key \"metricAllowList\"; it belongs under \"filters\""}},
       {"a snake_case key in camel case",
        in_source("    httpConfig:\n"
        "      bearerToken: x\n"),
        {"f:6:7: error: unknown key \"bearerToken\"; did you mean \"bearer_token\"?"}},
-      {"one text where a list belongs",
-       in_source("    filters:\n"
-       "      metricAllowList: 'it''s.*'\n"),
-       {"f:6:24: error: \"metricAllowList\" needs a list, not a single value; write it below the key as - 'it''s.*'"}},
-      {"a map in a list",
-       in_source("    filters:\n"
-       "      metricAllowList:\n"
-       "      - istio: requests\n"),
-       {"f:7:9: error: an element of \"metricAllowList\" is a map, not text; put it in quotes: '{', '[' and ': ' are special in YAML"}},
-      {"an unquoted alternative",
-       in_source("    filters:\n"
-       "      metricAllowList:\n"
-       "      - {a,b}.*\n"),
-       {"f:7:14: error: not valid YAML: end of sequence not found; look at the indentation and for a missing bracket, quote or colon here or above"}},
-      {"an unquoted star",
-       in_source("    filters:\n"
-       "      metricAllowList:\n"
-       "      - *.total.value\n"),
-       {"f:7:9: error: not valid YAML: the referenced anchor is not defined; '*' and '&' are special in YAML: put a pattern that begins with one in quotes, '*.total.value'"}},
-      {"a star on its own",
-       in_source("    filters:\n"
-       "      metricTagDenyList:\n"
-       "        a:\n"
-       "        - *\n"),
-       {"f:8:12: error: not valid YAML: alias not found after *; '*' and '&' are special in YAML: put a pattern that begins with one in quotes, '*.total.value'"}},
-      {"a set of two ranges",
-       in_source("    filters:\n"
-       "      metricDenyList: ['a.[a-zA-Z]*']\n"),
-       {"f:6:24: error: bad pattern \"a.[a-zA-Z]*\": column 3: a set holds either one range or characters, not both; write {[a-z],[A-Z]}"}},
-      {"an unclosed brace",
-       in_source("    filters:\n"
-       "      metricDenyList: [b, 'a.{b,c']\n"),
-       {"f:6:27: error: bad pattern \"a.{b,c\": column 3: '{' is not closed; add the '}', or write \\{ for the character itself"}},
-      {"a comma that splits a brace",
-       in_source("    filters:\n"
-       "      tagInclude: ['{a', 'b}']\n"),
-       {"f:6:20: error: bad pattern \"{a\": column 1: '{' is not closed; add the '}', or write \\{ for the character itself",
-       "f:6:26: error: bad pattern \"b}\": column 2: '}' without a '{' before it; write \\} for the character itself"}},
-      {"an empty pattern",
-       in_source("    filters:\n"
-       "      metricDenyList: ['a.*', '']\n"),
-       {"f:6:31: warning: an empty pattern in \"metricDenyList\" matches only empty text; remove it; '*' matches everything"}},
-      {"a pattern with underscores",
-       in_source("    filters:\n"
-       "      metricAllowList: ['istio_requests_*']\n"),
-       {"f:6:25: warning: pattern \"istio_requests_*\" never matches: patterns see the dotted name, without '_'; did you mean \"istio.requests.*\"?"}},
-      {"patterns for names that no federated series has",
-       in_federated("      metricAllowList: ['istio.requests.total', '*.bucket', 'a.{b,c}.total', 'x\\*']\n"
-       "      metricDenyList: ['istio_requests_total', 'istio_*.count']\n"),
-       {"f:6:25: warning: pattern \"istio.requests.total\" never matches: every name from /federate ends in \".value\"; did you mean \"istio.requests.total.value\"?",
-       "f:6:49: warning: pattern \"*.bucket\" never matches: every name from /federate ends in \".value\"; did you mean \"*.bucket.value\"?",
-       "f:6:61: warning: pattern \"a.{b,c}.total\" never matches: every name from /federate ends in \".value\"; did you mean \"a.{b,c}.total.value\"?",
-       "f:6:78: warning: pattern \"x\\*\" never matches: every name from /federate ends in \".value\"; did you mean \"x\\*.value\"?",
-       "f:7:24: warning: pattern \"istio_requests_total\" never matches: patterns see the dotted name, without '_'; did you mean \"istio.requests.total.value\"?",
-       "f:7:48: warning: pattern \"istio_*.count\" never matches: patterns see the dotted name, without '_'; did you mean \"istio.*.count.value\"?"}},
-      {"a comma in the only pattern of a federated source",
-       in_federated("      metricAllowList: ['a.*,b.total']\n"),
-       {"f:6:25: warning: in a list of one element a comma is an ordinary character, and no name has one; write each pattern as an element of its own"}},
-      {"tags that no federated series has",
-       in_federated("      metricTagAllowList: {app.kubernetes.io/name: ['*']}\n"
-       "      metricTagDenyList: {a.b: ['x'], team.name: ['y']}\n"
-       "    tags: {team.name: mesh}\n"),
-       {"f:6:28: warning: no point has a tag \"app.kubernetes.io/name\": labels from /federate have no '.' in their names; did you mean \"app_kubernetes_io_name\"?",
-       "f:7:27: warning: no point has a tag \"a.b\": labels from /federate have no '.' in their names; did you mean \"a_b\"?"}},
-      {"a comma in the only pattern",
-       in_source("    filters:\n"
-       "      metricAllowList: ['a.*,b.*']\n"),
-       {"f:6:25: warning: in a list of one element a comma is an ordinary character, and no name has one; write each pattern as an element of its own"}},
-      {"no patterns for an allowed tag",
-       in_source("    filters:\n"
-       "      metricTagAllowList:\n"
-       "        app: []\n"),
-       {"f:7:9: error: no patterns for tag \"app\": every metric would be dropped; write '*' for any value, or remove the key"}},
-      {"no patterns for a denied tag",
-       in_source("    filters:\n"
-       "      metricTagDenyList:\n"
-       "        app:\n"),
-       {"f:7:9: warning: no patterns for tag \"app\": it denies nothing; write '*' for any value, or remove the key"}},
-      {"a list of tags",
-       in_source("    filters:\n"
-       "      metricTagDenyList: [app]\n"),
-       {"f:6:26: error: \"metricTagDenyList\" needs a map of tag keys, not a list; write \"key: ['pattern']\" below it"}},
-      {"a deprecated name",
-       in_source("    filters:\n"
-       "      metricWhitelist: ['a.*']\n"),
-       {"f:6:24: warning: \"metricWhitelist\" is deprecated; write \"metricAllowList\""}},
-      {"a deprecated name beside the modern one",
-       in_source("    filters:\n"
-       "      metricWhitelist: ['a.[']\n"
-       "      metricAllowList: ['a.*']\n"),
-       {"f:6:24: warning: \"metricWhitelist\" is not read where \"metricAllowList\" stands beside it; move its patterns to \"metricAllowList\""}},
       {"a timeout above the interval",
        in_source("    collection:\n"
        "      interval: 30s\n"
        "      timeout: 1m\n"),
-       {"f:7:16: error: \"timeout\" is longer than the interval of 30s; write a shorter timeout or a longer interval"}},
+       {"f:7:16: warning: \"timeout\" is longer than the interval of 30s, which is used instead; write a shorter timeout or a longer interval"}},
       {"an unknown unit",
        in_source("    collection: {interval: 1 minute}\n"),
        {"f:5:28: error: \"interval\" needs a duration, not \"1 minute\"; unknown unit; the units are ms, s, m, h, d, w and y"}},
@@ -487,6 +412,13 @@ const std::vector<Mistake>& mistakes_of_a_file() {
        "  config.yaml:\n"
        "    sinks: []\n",
        {"f:4:5: error: \"config.yaml\" is not text; write \"config.yaml: |\" before the configuration"}},
+      {"a ConfigMap of rules for discovery",
+       "kind: ConfigMap\n"
+       "metadata: {annotations: {wavefront.com/discovery-config: 'true'}}\n"
+       "data:\n"
+       "  collector.yaml: |\n"
+       "    plugins: []\n",
+       {"f:5:5: error: these are rules for the collector's discovery, and no configuration; name the file that has \"sinks:\" and \"sources:\""}},
       {"an empty ConfigMap entry",
        "kind: ConfigMap\n"
        "data:\n"

@@ -73,7 +73,10 @@ const std::vector<Mistake>& mistakes_of_sinks() {
        "f:13:10: error: the environment variable NO_SUCH is not set; set it, or write $$ for a dollar"}},
       {"an error share above one",
        in_sink("  errorLogPercent: 1.5\n"),
-       {"f:4:20: error: \"errorLogPercent\" is out of range; write a number above 0 and up to 1, or remove the key"}},
+       {"f:4:20: warning: \"errorLogPercent\" is out of range, so that the collector has its default; remove it; fedwave has no use for it"}},
+      {"no share of errors at all",
+       in_sink("  errorLogPercent: 0\n"),
+       {"f:4:20: warning: \"errorLogPercent\" is out of range, so that the collector has its default; remove it; fedwave has no use for it"}},
       {"an error share that is no number",
        in_sink("  errorLogPercent: few\n"),
        {"f:4:20: error: \"errorLogPercent\" needs a number, not \"few\""}},
@@ -101,6 +104,14 @@ const std::vector<Mistake>& mistakes_of_sinks() {
        in_sink("  enableEvents: true\n"
        "  type: ''\n"),
        {"f:4:3: warning: fedwave does not have these and leaves them aside: enableEvents of sinks"}},
+      {"sinks for events as older collectors have them",
+       "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n"
+       "sinks:\n"
+       "- {proxyAddress: 'p:1', eventsExternalEndpointURL: 'https://e'}\n"
+       "- {type: k8sEvents, eventsExternalEndpointURL: 'https://e'}\n"
+       "- {type: k8sEvents}\n"
+       "- externalEventsEndpoint: http://e\n",
+       {"f:3:25: warning: fedwave does not have these and leaves them aside: eventsExternalEndpointURL of sinks, sinks with eventsExternalEndpointURL (line 4), sinks of type k8sEvents (line 5), sinks with externalEventsEndpoint (line 6)"}},
       {"several proxy addresses",
        "sources: {prometheus_sources: [{url: 'http://h/m'}]}\n"
        "sinks:\n"

@@ -132,7 +132,7 @@ const std::vector<Mistake>& mistakes_of_status() {
        {"f:5:5: error: unknown key \"url\"; internal_stats_source may hold: prefix, source, tags, filters, collection, convertHistograms",
        "f:6:5: error: unknown key \"filter\"; did you mean \"filters\"?",
        "f:7:32: warning: pattern \"kubernetes.a_b\" never matches: patterns see the dotted name, without '_'; did you mean \"kubernetes.a.b\"?",
-       "f:8:42: error: \"timeout\" is longer than the interval of 10s; write a shorter timeout or a longer interval"}},
+       "f:8:42: warning: \"timeout\" is longer than the interval of 10s, which is used instead; write a shorter timeout or a longer interval"}},
       {"internal_stats_source misspelt or misplaced",
        with_internal_stats("  internal_stat_source: {}\n"
        "internal_stats_source: {}\n"),

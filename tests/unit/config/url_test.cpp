@@ -31,6 +31,8 @@ TEST_CASE("only what cannot stand in a URL is encoded") {
       {"http://[::1]:9090/m", "http://[::1]:9090/m"},
       {"http://h/m?a=/@:?", "http://h/m?a=/@:?"},
       {"http://h/m#part", "http://h/m"},
+      {"http://h:/m", "http://h/m"},
+      {"http://[::1]:", "http://[::1]"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.written);

@@ -76,17 +76,34 @@ TEST_CASE("what is not valid YAML within a ConfigMap has its place too") {
   CHECK(result.problems[0].where.column == 8);
 }
 
-TEST_CASE("a quoted configuration within a ConfigMap loads, without places") {
+TEST_CASE("a quoted configuration within a ConfigMap has its own lines beside the manifest's") {
   const LoadResult result = load(
       "kind: ConfigMap\n"
       "data:\n"
-      "  config.yaml: \"sinks: [{proxyAddress: 'p:1'}]\\nsources: {prometheus_sources: [{url: "
-      "'http://h/m', prefx: a}]}\\n\"\n");
+      "  config.yaml: \"sinks: [{proxyAddress: 'p:1'}]  \\nsources: {prometheus_sources: [{url: "
+      "'http://h/m', prefx: a, \\\"prefx\\\": b}]}\\ndiscovery: [a]\\nevents: [b]\\n\"\n");
   CHECK(lines(result) ==
         std::vector<std::string>{
-            "f:3:16: warning: the embedded file is not a \"|\" block, so that its problems have no "
-            "line; write it after \"|\", indented",
-            "f:3:16: error: unknown key \"prefx\"; did you mean \"prefix\"?"});
+            "f:3:102: error: line 2, column 52 of config.yaml: unknown key \"prefx\"; did you mean "
+            "\"prefix\"?",
+            "f:3:112: error: line 2, column 62 of config.yaml: duplicate key \"prefx\"; it is "
+            "already on line 2; keep one of the two",
+            "f:3:129: warning: line 3, column 1 of config.yaml: fedwave does not have these and "
+            "leaves them aside: discovery, events (line 4)"});
+}
+
+TEST_CASE("a configuration that is neither a block nor quoted has no lines") {
+  const LoadResult result = load(
+      "kind: ConfigMap\n"
+      "data:\n"
+      "  config.yaml: >\n"
+      "    {sinks: [{proxyAddress: 'p:1'}],\n"
+      "    zzzzzzzz: 1}\n");
+  CHECK(lines(result).at(0) ==
+        "f:3:16: warning: the embedded file is not a \"|\" block, so that its problems have no "
+        "line; write it after \"|\", indented");
+  CHECK(lines(result).at(1) ==
+        "f:3:16: error: there are no sources; write sources: with prometheus_sources: below it");
 }
 
 TEST_CASE("a byte order mark and Windows line ends change nothing") {
@@ -109,6 +126,12 @@ TEST_CASE("only the first document counts, and an empty second one is none") {
         std::vector<std::string>{
             "f:4:1: warning: only the first document of the file counts; remove the "
             "others, or put them into files of their own"});
+}
+
+TEST_CASE("a file may hold very many Kubernetes objects") {
+  std::string yaml;
+  for (int i = 0; i < 50'000; ++i) yaml += "---\nkind: A\napiVersion: v1\n";
+  CHECK(lines(load(yaml)).at(0).find("f:2:1: error: none of these Kubernetes objects is a") == 0);
 }
 
 TEST_CASE("bombs are refused at once") {

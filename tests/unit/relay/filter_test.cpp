@@ -16,6 +16,7 @@ using config::GlobCompat;
 using config::PatternList;
 using relay::Filter;
 using relay::FilterVerdict;
+using relay::TagDecision;
 using sinks::PointTags;
 
 namespace {
@@ -235,6 +236,19 @@ TEST_CASE("tags are kept by tagInclude and not tagExclude, guaranteed ones alway
   exclude_only.tag_exclude = list({"dr*"});
   CHECK(Filter(exclude_only).decide_tag("keep").keeps());
   CHECK_FALSE(Filter(exclude_only).decide_tag("drop").keeps());
+}
+
+TEST_CASE("what is guaranteed may be a pattern") {
+  FilterRules rules;
+  rules.tag_exclude = list({"*"});
+  rules.tag_guarantee = {"destination_*", "le", "{pod,node}_na?e"};
+  const Filter filter(rules);
+  PointTags tags = {{"destination_app", "a"}, {"destination", "b"},  {"le", "1"}, {"les", "2"},
+                    {"node_name", "n"},       {"reporter", "source"}};
+  filter.prune(tags);
+  CHECK(tags == PointTags{{"destination_app", "a"}, {"le", "1"}, {"node_name", "n"}});
+  CHECK(filter.decide_tag("pod_name").why == TagDecision::Why::Guaranteed);
+  CHECK(filter.decide_tag("pod").why == TagDecision::Why::Excluded);
 }
 
 TEST_CASE("a decision outlives the rules it was built from, and the filter may be moved") {
