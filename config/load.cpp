@@ -288,7 +288,7 @@ Environment process_environment() {
 }
 
 LoadResult load_file(const std::string& path, const Environment& environment) {
-  const auto text = base::read_file(path, kFileBytesMax);
+  const auto text = base::read_file(path, kFileBytesMax, "the file");
   if (!text) return failure({Severity::Error, {}, text.error().message, ""});
   return load_text(path, *text, environment);
 }

@@ -1,12 +1,11 @@
-#include "relay/commands/figures_log.h"
+#include "relay/figures_log.h"
 
 #include "relay/base/log.h"
 #include "relay/count_text.h"
 
 namespace fedwave::relay {
-namespace {
 
-void log_source(const SourceFigures& source, const std::vector<SinkFigures>& sinks) {
+void log_source_figures(const SourceFigures& source, const config::Config& config) {
   using base::LogLevel;
   base::log(LogLevel::Info, "source figures",
             {{"source", source.name},
@@ -18,11 +17,11 @@ void log_source(const SourceFigures& source, const std::vector<SinkFigures>& sin
              {"malformed_by", malformed_text(source.counts)},
              {"read", source.counts.read},
              {"repaired", repaired_text(source.counts)}});
-  for (std::size_t i = 0; i < sinks.size(); ++i) {
+  for (std::size_t i = 0; i < config.sinks.size(); ++i) {
     const SinkCounts& counts = source.counts.by_sink[i];
     base::log(LogLevel::Info, "what became of the samples",
               {{"source", source.name},
-               {"sink", sinks[i].name},
+               {"sink", config.sinks[i].name},
                {"read", source.counts.read},
                {"filtered", counts.filtered()},
                {"filtered_by", filtered_text(counts)},
@@ -35,7 +34,7 @@ void log_source(const SourceFigures& source, const std::vector<SinkFigures>& sin
   }
 }
 
-void log_sink(const SinkFigures& sink) {
+void log_sink_figures(const SinkFigures& sink) {
   const sinks::SpoolFigures& spool = sink.spool;
   const bool has_losses = spool.points_expired() + spool.points_quarantined > 0;
   base::log(has_losses ? base::LogLevel::Warn : base::LogLevel::Info, "sink figures",
@@ -55,12 +54,10 @@ void log_sink(const SinkFigures& sink) {
              {"retries_by", causes_text(sink.sender.retries_by_cause)}});
 }
 
-}  // namespace
-
 void log_figures(const PipelineFigures& figures) {
-  for (const SourceFigures& source : figures.sources) log_source(source, figures.sinks);
-  for (const SinkFigures& sink : figures.sinks) log_sink(sink);
-  for (const SinkFigures& sink : figures.leaving) log_sink(sink);
+  for (const SourceFigures& source : figures.sources) log_source_figures(source, *figures.config);
+  for (const SinkFigures& sink : figures.sinks) log_sink_figures(sink);
+  for (const SinkFigures& sink : figures.leaving) log_sink_figures(sink);
 }
 
 }  // namespace fedwave::relay

@@ -27,6 +27,9 @@ constexpr std::int64_t kRetryMaxMs = 30'000;
 
 constexpr std::int64_t kTickAgainMs = 100;
 
+// So long a scrape that is told to end may take to write out what it has.
+constexpr std::int64_t kLastWordsMs = 2'000;
+
 // A survey is made again at most so often, and takes at most this share of the time.
 constexpr std::int64_t kSurveyPauseMs = 2'000;
 constexpr std::int64_t kSurveyPausePerMs = 20;
@@ -126,16 +129,13 @@ void Pipeline::Impl::run(const Job& job) {
 // keeps telling them apart when only one is left, so that its series keep their names.
 std::vector<TargetKey> Pipeline::Impl::targets_now(SourceLine& line) {
   std::vector<std::string> addresses = resolve_targets(line.source);
+  if (addresses.empty()) {
+    const std::set<std::string> known = line.known_addresses(mutex);
+    addresses.assign(known.begin(), known.end());
+  }
   const std::lock_guard lock(mutex);
   if (addresses.size() > 1) line.had_several_addresses = true;
-  if (!line.had_several_addresses) {
-    addresses = {""};
-  } else if (addresses.empty()) {
-    std::set<std::string> known;
-    for (const auto& [key, slot] : line.targets) known.insert(key.address);
-    addresses.assign(known.begin(), known.end());
-    if (addresses.empty()) addresses = {""};
-  }
+  if (!line.had_several_addresses || addresses.empty()) addresses = {""};
   std::vector<TargetKey> keys;
   for (std::size_t job = 0; job < line.jobs.size(); ++job) {
     if (!line.figures.jobs[job].is_ours) continue;
@@ -205,10 +205,12 @@ void Pipeline::Impl::start_waiting_locked(const Line& line) {
 }
 
 void Pipeline::Impl::schedule_next_locked(const Line& line, std::int64_t start_ms) {
-  const std::int64_t next_ms = next_scrape_ms(start_ms, line->offset_ms, line->source.interval_ms);
-  jobs.push({.due_ms = clock.steady_ms() + std::max<std::int64_t>(next_ms - clock.wall_ms(), 0),
-             .line = line,
-             .epoch = line->epoch});
+  const std::int64_t interval_ms = line->source.interval_ms;
+  const std::int64_t next_ms = next_scrape_ms(start_ms, line->offset_ms, interval_ms);
+  // The clock may have been set meanwhile.
+  const std::int64_t wait_ms =
+      std::clamp<std::int64_t>(next_ms - clock.wall_ms(), 0, interval_ms + interval_ms / 2);
+  jobs.push({.due_ms = clock.steady_ms() + wait_ms, .line = line, .epoch = line->epoch});
 }
 
 // Told by the election. Once it returns from false nothing is scraped any more.
@@ -231,14 +233,18 @@ void Pipeline::Impl::end_scrapes_locked() {
   for (const Slot& slot : scraping) slot->is_void = true;
 }
 
-void Pipeline::Impl::stop_scraping(std::int64_t grace_ms) {
-  {
-    std::unique_lock lock(mutex);
-    stopping = true;
-    wake.notify_all();
-    idle.wait_for(lock, milliseconds(grace_ms), [this] { return at_work == 0; });
-    end_scrapes_locked();
-  }
+// A look-up of a name that hangs writes nothing, and is not waited for.
+bool Pipeline::Impl::stop_scraping(std::int64_t grace_ms) {
+  std::unique_lock lock(mutex);
+  stopping = true;
+  wake.notify_all();
+  idle.wait_for(lock, milliseconds(grace_ms), [this] { return at_work == 0; });
+  end_scrapes_locked();
+  return idle.wait_for(lock, milliseconds(kLastWordsMs),
+                       [this] { return scraping.empty() && writing == 0; });
+}
+
+void Pipeline::Impl::join_workers() {
   for (std::thread& worker : workers) worker.join();
   workers.clear();
 }
@@ -246,16 +252,23 @@ void Pipeline::Impl::stop_scraping(std::int64_t grace_ms) {
 void Pipeline::Impl::stop(std::int64_t grace_ms) {
   const auto begun = steady_clock::now();
   if (std::exchange(stopped, true)) return;
-  stop_scraping(grace_ms / 2);
-  // Every sink gets the same time, side by side.
+  // One that still writes has to be waited for: what comes after the spools are closed is lost.
+  if (!stop_scraping(grace_ms / 2)) join_workers();
+  reap_sources();
+  std::vector<std::shared_ptr<SinkLine>> sinks;
+  {
+    const std::lock_guard lock(mutex);
+    sinks = outputs->sinks;
+    sinks.insert(sinks.end(), leaving_sinks.begin(), leaving_sinks.end());
+  }
+  // Every one gets the same time, side by side.
   std::vector<std::thread> drains;
-  for (const std::vector<std::shared_ptr<SinkLine>>* sinks : {&outputs->sinks, &leaving_sinks}) {
-    for (const auto& sink : *sinks) {
-      drains.emplace_back(
-          [&sink, deadline = begun + milliseconds(grace_ms)] { sink->stop(deadline); });
-    }
+  for (const auto& sink : sinks) {
+    drains.emplace_back(
+        [&sink, deadline = begun + milliseconds(grace_ms)] { sink->stop(deadline); });
   }
   for (std::thread& drain : drains) drain.join();
+  join_workers();
 }
 
 // ---- a scrape ----------------------------------------------------------------------------------
@@ -263,6 +276,7 @@ void Pipeline::Impl::stop(std::int64_t grace_ms) {
 WriterSet Pipeline::Impl::borrow_writers(Outputs& from) {
   {
     const std::lock_guard lock(mutex);
+    ++writing;
     if (!from.spare.empty()) {
       WriterSet set = std::move(from.spare.back());
       from.spare.pop_back();
@@ -285,6 +299,7 @@ void Pipeline::Impl::with_writers(const std::shared_ptr<Outputs>& to, Use use) {
   use(pointers);
   const std::lock_guard lock(mutex);
   to->spare.push_back(std::move(set));
+  if (--writing == 0) idle.notify_all();
 }
 
 // Under the lock that also says when scraping has to end, so that none begins afterwards. Where its
@@ -339,7 +354,8 @@ void Pipeline::Impl::retry_soon_locked(const Line& line, const Slot& slot,
     return;
   }
   slot->retry_ms = std::clamp(slot->retry_ms * 2, kRetryMinMs, kRetryMaxMs);
-  if (slot->retry_ms >= line->source.interval_ms) return;
+  if (slot->retry_ms >= line->source.interval_ms || slot->has_retry) return;
+  slot->has_retry = true;
   jobs.push({.due_ms = clock.steady_ms() + slot->retry_ms,
              .kind = Job::Kind::Retry,
              .line = line,
@@ -349,6 +365,7 @@ void Pipeline::Impl::retry_soon_locked(const Line& line, const Slot& slot,
 
 void Pipeline::Impl::retry(const Line& line, const Slot& slot) {
   const std::lock_guard lock(mutex);
+  slot->has_retry = false;
   if (line->retired || is_paused || slot->busy || slot->retry_ms == 0) return;
   slot->busy = true;
   line->waiting.push_back(slot);
@@ -468,8 +485,8 @@ Pipeline::~Pipeline() {
   impl_->stop(0);
 }
 
-void Pipeline::stop_scraping(std::int64_t grace_ms) {
-  impl_->stop_scraping(grace_ms);
+bool Pipeline::stop_scraping(std::int64_t grace_ms) {
+  return impl_->stop_scraping(grace_ms);
 }
 
 void Pipeline::stop(std::int64_t grace_ms) {

@@ -54,8 +54,8 @@ class Pipeline {
   ConfigChange apply(std::shared_ptr<const config::Config> config);
 
   // No new scrapes; those in hand get so long. For who has to say that it reads no more before all
-  // is delivered.
-  void stop_scraping(std::int64_t grace_ms);
+  // is delivered; false when one does not end.
+  bool stop_scraping(std::int64_t grace_ms);
 
   // No new scrapes; those in hand get half of the time, the senders what is left of it. What is
   // then still undelivered stays in the spools on disk; what is in memory only is lost and counted.

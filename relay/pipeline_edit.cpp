@@ -1,8 +1,11 @@
 // What an edit of the configuration changes in a running pipeline.
 #include <algorithm>
+#include <system_error>
+#include <thread>
 #include <utility>
 
 #include "relay/base/log.h"
+#include "relay/figures_log.h"
 #include "relay/pipeline_impl.h"
 #include "relay/sink_factory.h"
 
@@ -74,15 +77,21 @@ void Pipeline::Impl::put_in_force(std::shared_ptr<const config::Config> next,
   const auto is_among = [](const std::vector<Line>& some, const Line& line) {
     return std::find(some.begin(), some.end(), line) != some.end();
   };
+  std::vector<Line> followed;
   for (const Line& line : lines) {
     line->outputs = to;
     if (is_among(sources, line)) continue;
-    if (const Line before = line_before(line->source, line->own != nullptr)) line->follow(before);
+    if (const Line before = line_before(line->source, line->own != nullptr)) {
+      line->follow(before);
+      followed.push_back(before);
+    }
     if (started) start_line_locked(line);
   }
   const std::vector<Line> before = std::exchange(sources, std::move(lines));
   for (const Line& old : before) {
-    if (!is_among(sources, old)) retire_locked(*old);
+    if (is_among(sources, old)) continue;
+    retire_locked(*old);
+    if (!is_among(followed, old)) leaving_sources.push_back(old);
   }
   if (outputs) {
     leaving_sinks.insert(leaving_sinks.end(), outputs->sinks.begin(), outputs->sinks.end());
@@ -111,19 +120,32 @@ void Pipeline::Impl::retire_locked(SourceLine& line) {
 ConfigChange Pipeline::Impl::apply(std::shared_ptr<const config::Config> next) {
   const std::shared_ptr<const config::Config> before = config;  // changed by this thread only
   const ConfigChange change = changes_between(*before, *next);
-  std::shared_ptr<Outputs> to = make_outputs(*next);
-  std::vector<Line> lines = make_lines(next, to);
-  put_in_force(next, to, std::move(lines));
-  // Side by side: each may have to wait for a receiver that does not answer.
-  std::vector<std::jthread> changing;
-  for (std::size_t i = 0; i < next->sinks.size(); ++i) {
-    changing.emplace_back([&, i] { to->sinks[i]->change(next->sinks[i]); });
+  std::shared_ptr<Outputs> to;
+  {
+    const std::lock_guard no_other(taking_out);
+    to = make_outputs(*next);
+    std::vector<Line> lines = make_lines(next, to);
+    put_in_force(next, to, std::move(lines));
   }
+  change_sinks(*to, *next);
   return change;
 }
 
+// Side by side: each may have to wait for a receiver that does not answer.
+void Pipeline::Impl::change_sinks(const Outputs& to, const config::Config& next) {
+  std::vector<std::jthread> beside;
+  for (std::size_t i = 0; i < next.sinks.size(); ++i) {
+    const auto change = [&to, &next, i] { to.sinks[i]->change(next.sinks[i]); };
+    try {
+      beside.emplace_back(change);
+    } catch (const std::system_error&) {
+      change();  // no thread is left
+    }
+  }
+}
+
 void Pipeline::Impl::reap_later_locked() {
-  if (is_reaping || leaving_sinks.empty()) return;
+  if (is_reaping || (leaving_sinks.empty() && leaving_sources.empty())) return;
   is_reaping = true;
   jobs.push({.due_ms = clock.steady_ms() + kReapMs, .kind = Job::Kind::Reap});
 }
@@ -135,6 +157,35 @@ bool Pipeline::Impl::is_out_of_use(const std::shared_ptr<SinkLine>& sink) {
 }
 
 void Pipeline::Impl::reap() {
+  reap_sources();
+  reap_sinks();
+  const std::lock_guard lock(mutex);
+  is_reaping = false;
+  reap_later_locked();
+}
+
+bool Pipeline::Impl::is_at_work_locked(const SourceLine& line) const {
+  return line.is_ticking ||
+         std::any_of(line.targets.begin(), line.targets.end(), [this](const auto& target) {
+           return std::find(scraping.begin(), scraping.end(), target.second) != scraping.end();
+         });
+}
+
+// What they have counted is told, since no later figures have it.
+void Pipeline::Impl::reap_sources() {
+  std::vector<Line> done;
+  {
+    const std::lock_guard lock(mutex);
+    std::erase_if(leaving_sources, [&](const Line& line) {
+      if (!stopping && is_at_work_locked(*line)) return false;
+      done.push_back(line);
+      return true;
+    });
+  }
+  for (const Line& line : done) log_source_figures(line->copy_figures(), *line->config);
+}
+
+void Pipeline::Impl::reap_sinks() {
   std::vector<std::shared_ptr<SinkLine>> empty;
   {
     const std::lock_guard lock(mutex);
@@ -143,20 +194,20 @@ void Pipeline::Impl::reap() {
   std::erase_if(empty, [](const std::shared_ptr<SinkLine>& sink) {
     return !is_out_of_use(sink) || sink->figures().spool.points_waiting > 0;
   });
+  const std::lock_guard no_other(taking_out);
   {
     const std::lock_guard lock(mutex);
     std::erase_if(empty, [](const auto& sink) { return !is_out_of_use(sink); });
     std::erase_if(leaving_sinks, [&](const auto& sink) {
       return std::find(empty.begin(), empty.end(), sink) != empty.end();
     });
-    is_reaping = false;
-    reap_later_locked();
   }
   for (const auto& sink : empty) {
     sink->stop(steady_clock::now() + std::chrono::seconds(1));
     base::log(base::LogLevel::Info,
-              "a sink that is no longer configured has delivered all that waited",
+              "what waited for a sink before an edit took it out, or moved its spool, is delivered",
               {{"sink", sink->name()}});
+    log_sink_figures(sink->figures());
   }
 }
 

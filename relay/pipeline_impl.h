@@ -63,9 +63,13 @@ struct Pipeline::Impl {
                     std::vector<Line> lines);
   void retire_locked(SourceLine& line);
   ConfigChange apply(std::shared_ptr<const config::Config> next);
+  static void change_sinks(const Outputs& to, const config::Config& next);
   void reap_later_locked();
   static bool is_out_of_use(const std::shared_ptr<SinkLine>& sink);
+  [[nodiscard]] bool is_at_work_locked(const SourceLine& line) const;
   void reap();
+  void reap_sources();
+  void reap_sinks();
 
   // The schedule.
   void start();
@@ -81,7 +85,8 @@ struct Pipeline::Impl {
   void schedule_next_locked(const Line& line, std::int64_t start_ms);
   void set_leading(bool is_leading);
   void end_scrapes_locked();
-  void stop_scraping(std::int64_t grace_ms);
+  bool stop_scraping(std::int64_t grace_ms);
+  void join_workers();
   void stop(std::int64_t grace_ms);
 
   // A scrape.
@@ -106,6 +111,7 @@ struct Pipeline::Impl {
   AlwaysLeading always_leading;
   Leadership& leadership;
 
+  std::mutex taking_out;     // held while spools are closed or opened: two cannot have one folder
   mutable std::mutex mutex;  // guards everything below, and what the lines say
   std::condition_variable wake;
   std::condition_variable idle;
@@ -115,10 +121,12 @@ struct Pipeline::Impl {
   std::vector<Line> sources;
   // What an edit has taken out, until it has nothing left to do.
   std::vector<std::shared_ptr<SinkLine>> leaving_sinks;
+  std::vector<Line> leaving_sources;
   PipelineJobs jobs;
   std::size_t workers_max = 0;
   std::size_t at_work = 0;
   std::vector<Slot> scraping;  // those in hand
+  std::size_t writing = 0;     // they, and own points
   bool is_reaping = false;
   bool is_paused = false;  // another replica leads
   bool started = false;

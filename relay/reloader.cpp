@@ -33,7 +33,7 @@ ConfigReading with_problem(const std::string& file, const std::string& why) {
 ConfigReading read_again(const std::string& file) {
   std::error_code error;
   if (std::filesystem::exists(file, error) && !base::is_regular_file(file)) {
-    return with_problem(file, file + " is not a regular file");
+    return with_problem(file, "the file is not a regular file; name a regular file");
   }
   return read_config(file);
 }
@@ -41,7 +41,7 @@ ConfigReading read_again(const std::string& file) {
 }  // namespace
 
 ConfigReading read_config(const std::string& file) {
-  const auto text = base::read_file(file, config::kFileBytesMax);
+  const auto text = base::read_file(file, config::kFileBytesMax, "the file");
   if (!text) return with_problem(file, text.error().message);
   return {.file = file,
           .hash = hash_text(*text),
@@ -98,8 +98,12 @@ base::Expected<std::string> Reloader::keep_as_it_is(Why why) {
   }
   const std::string text = was_refused ? "the configuration is again what it was; it goes on"
                                        : "the configuration has not changed";
-  if (was_refused || why == Why::Asked) base::log(LogLevel::Info, text, {{"config", file_}});
-  return text;
+  if (was_refused || why == Why::Signalled) {
+    base::log_always(LogLevel::Info, text, {{"config", file_}});
+  } else if (why == Why::Asked) {
+    base::log(LogLevel::Info, text, {{"config", file_}});
+  }
+  return text + " (hash " + figures().hash + ")";
 }
 
 base::Error Reloader::refuse(const ConfigReading& reading, Why why) {
@@ -110,10 +114,13 @@ base::Error Reloader::refuse(const ConfigReading& reading, Why why) {
     lines.push_back(config::format_problem(file_, problem));
     all += '\n' + lines.back();
   }
-  if (why == Why::TryAgain && lines == figures().problems) {
-    return {ErrorCode::InvalidArgument, all};
+  const bool is_news = lines != figures().problems;
+  if (why == Why::TryAgain && !is_news) return {ErrorCode::InvalidArgument, all};
+  if (is_news || why == Why::Signalled) {
+    base::log_always(LogLevel::Error, text, {{"config", file_}});
+  } else {
+    base::log(LogLevel::Error, text, {{"config", file_}});
   }
-  base::log(LogLevel::Error, text, {{"config", file_}});
   log_problems(file_, reading.result.problems);
   const std::lock_guard lock(mutex_);
   ++figures_.refused;
@@ -142,8 +149,8 @@ base::Expected<std::string> Reloader::put_in_force(ConfigReading reading, Why wh
 std::string Reloader::note_in_force(std::string hash, const ConfigChange& change) {
   const std::string changed =
       change.empty() ? "nothing that matters to a running relay" : to_text(change);
-  base::log(LogLevel::Info, "the configuration has changed and is in force",
-            {{"config", file_}, {"hash", hash}, {"changed", changed}});
+  base::log_always(LogLevel::Info, "the configuration has changed and is in force",
+                   {{"config", file_}, {"hash", hash}, {"changed", changed}});
   const std::lock_guard lock(mutex_);
   ++figures_.applied;
   figures_.is_current = true;

@@ -37,9 +37,9 @@ class Reloader {
   // be done now; it and the clock outlive the reloader.
   Reloader(ConfigReading first, Apply apply, const base::Clock& clock);
 
-  // By request every outcome is told; for a change that was noticed, and for another try of a file
-  // that was refused, only what is new.
-  enum class Why : std::uint8_t { Asked, Noticed, TryAgain };
+  // Who asks hears every outcome: by request in the answer, by signal in the log. For a change that
+  // was noticed, and for another try of a file that was refused, only what is new is told.
+  enum class Why : std::uint8_t { Asked, Signalled, Noticed, TryAgain };
 
   // What came of it. InvalidArgument: the file is no good; any other error: it cannot be done now.
   base::Expected<std::string> reload(Why why);

@@ -129,13 +129,20 @@ SeriesStages::SeriesStages(const config::Source& source, const config::Config& c
       shard_(source.shard_by == config::ShardBy::Series ? shard : Shard{}),
       filter_(source.filters, config.glob_compat) {
   for (const config::Sink& sink : config.sinks) {
-    sinks_.push_back({.filter = Filter(sink.filters, config.glob_compat),
+    sinks_.push_back({.name = sink.name,
+                      .filter = Filter(sink.filters, config.glob_compat),
                       .tags = sink.tags,
                       .prefix = sink_prefix(sink),
                       .guaranteed = sink.filters.tag_guarantee,
                       .priority = sinks::TagPriority(keep_first(sink)),
                       .limits = line_limits(sink.limits)});
   }
+}
+
+std::vector<std::string> SeriesStages::sink_names() const {
+  std::vector<std::string> names;
+  for (const SinkStage& sink : sinks_) names.push_back(sink.name);
+  return names;
 }
 
 bool SeriesStages::is_of_other_shard(const parsers::SeriesBuffer& series) const {

@@ -144,11 +144,13 @@ class SeriesStages {
   [[nodiscard]] bool may_convert(parsers::SampleKind kind) const;
 
   [[nodiscard]] std::size_t sink_count() const { return sinks_.size(); }
+  [[nodiscard]] std::vector<std::string> sink_names() const;
   [[nodiscard]] const Filter& source_filter() const { return filter_; }
   [[nodiscard]] const Filter& sink_filter(std::size_t sink) const { return sinks_[sink].filter; }
 
  private:
   struct SinkStage {
+    std::string name;  // as the configuration has it
     Filter filter;
     config::Tags tags;
     std::string prefix;  // with its dot; empty for none

@@ -54,13 +54,6 @@ class SeriesTable {
 
   [[nodiscard]] PartView part(PartArena::Id id) const { return parts_.at(id); }
 
-  // All series, for a table that takes over; leaves this one empty.
-  SlotTable<SeriesEntry> take_series() {
-    SlotTable<SeriesEntry> taken = std::move(series_);
-    clear();
-    return taken;
-  }
-
   // The parts that series share, by keys of the caller's making; 0 for one that is not there.
   PartArena::Id find_part(const Key& key);
   PartArena::Id insert_part(const Key& key, const PartPlan& plan);

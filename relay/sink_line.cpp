@@ -1,7 +1,10 @@
 #include "relay/sink_line.h"
 
+#include <system_error>
+#include <thread>
 #include <utility>
 
+#include "relay/base/log.h"
 #include "relay/sink_factory.h"
 
 namespace fedwave::relay {
@@ -9,6 +12,9 @@ namespace {
 
 // So long a receiver that does not answer holds up an edit; the block is sent again after it.
 constexpr std::chrono::seconds kHandOverPatience{3};
+
+constexpr int kSenderTries = 10;
+constexpr std::chrono::seconds kSenderPause{1};
 
 // What a sender is made of: without what concerns the stages and the writers, which are made anew
 // anyway, and the spool's limits, which change in place.
@@ -69,16 +75,30 @@ void SinkLine::change(const config::Sink& sink) {
   const bool is_same_way = way_of(sink_) == way_of(sink);
   sink_ = sink;
   spool_->change(spool_options(sink));
-  if (is_same_way) return;
-  sender_->hand_over(std::chrono::steady_clock::now() + kHandOverPatience);
-  {
+  if (is_same_way && sender_) return;
+  if (sender_) {
+    sender_->hand_over(std::chrono::steady_clock::now() + kHandOverPatience);
     const std::lock_guard lock(mutex_);
     sinks::SenderFigures sum = sender_->figures();
     add_earlier(earlier_, sum);
     earlier_ = std::move(sum);
     sender_.reset();
   }
-  start_sender();
+  start_sender_patiently();
+}
+
+// Without a sender nothing is delivered any more; a thread for it may be had a moment later.
+void SinkLine::start_sender_patiently() {
+  for (int tries_left = kSenderTries;; --tries_left) {
+    try {
+      return start_sender();
+    } catch (const std::system_error& error) {
+      base::log(base::LogLevel::Error, "no thread is left to deliver with",
+                {{"sink", name_}, {"error", error.what()}});
+      if (tries_left == 0) return;
+    }
+    std::this_thread::sleep_for(kSenderPause);
+  }
 }
 
 SinkFigures SinkLine::figures() const {
@@ -90,8 +110,8 @@ SinkFigures SinkLine::figures() const {
 }
 
 void SinkLine::stop(std::chrono::steady_clock::time_point deadline) {
-  if (std::exchange(stopped_, true)) return;
-  sender_->drain(deadline);
+  if (stopped_.exchange(true)) return;
+  if (sender_) sender_->drain(deadline);
   spool_->close();
 }
 

@@ -40,12 +40,13 @@ class SinkLine {
 
  private:
   void start_sender();
+  void start_sender_patiently();
 
   const std::string name_;
   const base::Clock& clock_;
   const base::HttpClientFactory client_;
   config::Sink sink_;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_ = false;
   std::unique_ptr<sinks::Spool> spool_;
   std::unique_ptr<sinks::Quarantine> quarantine_;
   mutable std::mutex mutex_;      // guards those below

@@ -159,6 +159,16 @@ void SourceLine::add_targets(const std::vector<TargetKey>& keys, base::HttpClien
   before_.reset();
 }
 
+std::set<std::string> SourceLine::known_addresses(std::mutex& pipelines_lock) {
+  const std::lock_guard making(making_);
+  std::set<std::string> known;
+  {
+    const std::lock_guard lock(pipelines_lock);
+    for (const auto& [key, slot] : targets) known.insert(key.address);
+  }
+  return known.empty() && before_ ? before_->known_addresses(pipelines_lock) : known;
+}
+
 Slot SourceLine::make_slot(const TargetKey& key, std::unique_ptr<base::HttpClient> client,
                            const base::Clock& clock) const {
   auto slot = std::make_shared<TargetSlot>();

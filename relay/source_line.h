@@ -14,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,7 @@ struct TargetSlot {
   std::atomic<bool> is_void = false;
   std::optional<base::Error> failure;  // of the last scrape
   std::int64_t retry_ms = 0;           // the last pause before a quick retry; 0: none
+  bool has_retry = false;              // one is on the schedule
   std::vector<bool> passes_nothing;    // by sink; told of; belongs to the scrape in hand
   TargetFigures figures;
 };
@@ -86,6 +88,10 @@ class SourceLine : public std::enable_shared_from_this<SourceLine> {
   // know, once their last scrape has ended. For the line's tick, without the pipeline's lock.
   void add_targets(const std::vector<TargetKey>& keys, base::HttpClientFactory client,
                    const base::Clock& clock, std::mutex& pipelines_lock);
+
+  // Those that it is scraped at, or the last line before it that was. For the line's tick, without
+  // the pipeline's lock.
+  [[nodiscard]] std::set<std::string> known_addresses(std::mutex& pipelines_lock);
 
   // What a scrape has read that ended early at our own wish: in the place of this line already,
   // when an edit has put another one there.

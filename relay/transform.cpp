@@ -47,14 +47,13 @@ Transform::Transform(const config::Source& source, const SeriesStages& stages)
       counts_(stages.sink_count()) {}
 
 void Transform::take_over(Transform& before) {
-  before_ = before.table_.take_series();
-  distributions_.take_over(before.distributions_);
-  if (!before.before_) return;
+  before_.emplace(stages_.sink_names());
+  before_->add(before.table_, before.stages_.sink_names());
+  before.table_.clear();
   // Another change came before a whole page did.
-  before.before_->each([this](const SeriesEntry& entry) {
-    if (before_->find({entry.key_low, entry.key_high}) == nullptr) before_->adopt(entry);
-  });
+  if (before.before_) before_->add(*before.before_);
   before.before_.reset();
+  distributions_.take_over(before.distributions_);
 }
 
 void Transform::begin(std::int64_t start_ms, const std::vector<sinks::BlockWriter*>& writers) {
@@ -186,12 +185,14 @@ Malformed Transform::take(const SampleLineView& sample, const SeriesTable::Key& 
                           SeriesEntry* entry) {
   Value value;
   if (const Malformed bad = read_value(sample.value, value); bad != Malformed::None) return bad;
+  std::optional<SentBefore::Sent> before;
   if (entry == nullptr) {
     const Malformed bad = learner_.learn(sample, key, counts_.repaired, entry);
     if (bad != Malformed::None) return bad;
     ++counts_.new_series;
-    if (const SeriesEntry* known = before_ ? before_->find(key) : nullptr) {
-      entry->last_timestamp_ms = known->last_timestamp_ms;
+    if (before_) {
+      before = before_->find(key);
+      entry->last_timestamp_ms = before->timestamp_ms;
     }
   }
   if (counts_.read >= static_cast<std::uint64_t>(source_.limits.samples)) {
@@ -207,7 +208,7 @@ Malformed Transform::take(const SampleLineView& sample, const SeriesTable::Key& 
   if (table_.part(entry->labels).head().converts) {
     absorb(*entry, value);
   } else {
-    send(*entry, sample, value);
+    send(*entry, sample, value, before ? &*before : nullptr);
   }
   return Malformed::None;
 }
@@ -269,7 +270,8 @@ void Transform::render_sample(const SampleLineView& sample, std::string_view val
   sample_bytes_ = value.size() + timestamp_bytes_;
 }
 
-void Transform::send(SeriesEntry& entry, const SampleLineView& sample, Value value) {
+void Transform::send(SeriesEntry& entry, const SampleLineView& sample, Value value,
+                     const SentBefore::Sent* before) {
   const PartView name = table_.part(entry.name);
   const PartView labels = table_.part(entry.labels);
   const std::int64_t own_ms = sample.has_timestamp ? sample.timestamp_ms : start_ms_;
@@ -281,8 +283,9 @@ void Transform::send(SeriesEntry& entry, const SampleLineView& sample, Value val
   for (std::size_t i = 0; i < writers_.size(); ++i) {
     const Verdict verdict = line_verdict(name, labels, i);
     SinkCounts& counts = counts_.by_sink[i];
-    if (verdict != Verdict::Kept || is_repeated || value.kind != Value::Kind::Finite) {
-      count_unsent(verdict, is_repeated, value.kind, counts);
+    const bool has_had_it = is_repeated && (before == nullptr || before->has_had_it(i));
+    if (verdict != Verdict::Kept || has_had_it || value.kind != Value::Kind::Finite) {
+      count_unsent(verdict, has_had_it, value.kind, counts);
       continue;
     }
     if (!is_rendered) render_sample(sample, value.text);

@@ -20,6 +20,7 @@
 #include "parsers/text_parser.h"
 #include "relay/distributions.h"
 #include "relay/scrape_counts.h"
+#include "relay/sent_before.h"
 #include "relay/series_learner.h"
 #include "relay/series_stages.h"
 #include "relay/series_table.h"
@@ -75,7 +76,9 @@ class Transform final : private parsers::SampleHandler {
   parsers::Malformed read_value(std::string_view text, Value& value);
   void truncate(Value& value);
 
-  void send(SeriesEntry& entry, const parsers::SampleLineView& sample, Value value);
+  // `before`: what was sent of a series that is new since an edit.
+  void send(SeriesEntry& entry, const parsers::SampleLineView& sample, Value value,
+            const SentBefore::Sent* before);
   static void count_unsent(Verdict verdict, bool is_repeated, Value::Kind kind, SinkCounts& counts);
   void absorb(const SeriesEntry& entry, const Value& value);
   void set_timestamp(const parsers::SampleLineView& sample);
@@ -91,9 +94,9 @@ class Transform final : private parsers::SampleHandler {
   SeriesTable table_;
   Distributions distributions_;
   SeriesLearner learner_;
-  std::optional<SlotTable<SeriesEntry>> before_;  // until the first whole page
-  std::optional<parsers::TextPage> page_;         // of the scrape in hand
-  std::uint32_t scrape_ = 0;                      // number of the scrape in hand
+  std::optional<SentBefore> before_;       // until the first whole page
+  std::optional<parsers::TextPage> page_;  // of the scrape in hand
+  std::uint32_t scrape_ = 0;               // number of the scrape in hand
   std::uint32_t age_ = 1;  // grows with each complete scrape: a failed one makes nothing older
   std::int64_t start_ms_ = 0;
   std::vector<sinks::BlockWriter*> writers_;

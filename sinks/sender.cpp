@@ -247,7 +247,7 @@ bool Sender::write_to_quarantine(std::string_view lines, const std::string& reas
     quarantine_given_up_ = clock_.steady_ms() >= until_ms;
     if (quarantine_given_up_) return true;
     wait(backoff_.first_ms, stop);
-    if (stop.stop_requested()) return false;
+    if (stop.stop_requested() || ending() == Ending::HandsOver) return false;
   }
 }
 

@@ -48,6 +48,11 @@ void log(LogLevel level, std::string_view message, std::initializer_list<LogFiel
   writer(level, message, with_count);
 }
 
+void log_always(LogLevel level, std::string_view message, std::initializer_list<LogField> fields) {
+  if (const LogWriter writer = g_writer.load())
+    writer(level, message, {fields.begin(), fields.size()});
+}
+
 void log_held_back() {
   const LogWriter writer = g_writer.load();
   if (writer == nullptr) return;

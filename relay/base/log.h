@@ -46,6 +46,11 @@ void set_log_writer(LogWriter writer, const Clock& clock = system_clock());
 // number of those that were.
 void log(LogLevel level, std::string_view message, std::initializer_list<LogField> fields = {});
 
+// Never held back: the answer to somebody who has nothing but the log to look at, or what happens
+// once however often it is tried.
+void log_always(LogLevel level, std::string_view message,
+                std::initializer_list<LogField> fields = {});
+
 // Tells of what is still held back, one event for each cause. For the end of the process.
 void log_held_back();
 

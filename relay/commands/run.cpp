@@ -9,6 +9,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -16,10 +17,10 @@
 #include "config/load.h"
 #include "relay/base/log.h"
 #include "relay/commands/exit_code.h"
-#include "relay/commands/figures_log.h"
 #include "relay/commands/pipeline_view.h"
 #include "relay/commands/status_page.h"
 #include "relay/curl_client.h"
+#include "relay/figures_log.h"
 #include "relay/file_watch.h"
 #include "relay/reloader.h"
 #include "relay/spool_directories.h"
@@ -66,7 +67,10 @@ class LastResort {
             std::this_thread::sleep_for(std::chrono::milliseconds(kPatienceMs));
             _exit(kExitOk);
           }).detach();
-          base::log(base::LogLevel::Warn, "something does not end in time; ending without it");
+          base::log(
+              base::LogLevel::Warn,
+              "something does not end in time, a look-up of a name or a write perhaps; ending "
+              "without it");
           base::log_held_back();
           log_figures(pipeline.figures());
           _exit(kExitOk);
@@ -101,9 +105,14 @@ class ReloadsAsked {
     });
     // One that waits for its turn sees whatever the file holds by then.
     if (under_way_.size() > 1) return;
-    under_way_.push_back(std::async(std::launch::async, [this, why] {
-      (void)reloader_.reload(why);  // tells the log
-    }));
+    try {
+      under_way_.push_back(std::async(std::launch::async, [this, why] {
+        (void)reloader_.reload(why);  // tells the log
+      }));
+    } catch (const std::system_error& error) {
+      base::log(base::LogLevel::Error, "no thread is left to reload the configuration with",
+                {{"error", error.what()}});
+    }
   }
 
  private:
@@ -112,15 +121,17 @@ class ReloadsAsked {
 };
 
 // Until the signal to stop. An edit that was refused is tried again now and then: what was wrong
-// may have been another file, which is there by now.
+// may have been another file, which is there by now. And the file is compared with what is in
+// force: the watch knows only what it has told, not what others have asked to be read meanwhile.
 void serve(StopSignals& signals, const Reloader& reloader, ReloadsAsked& reloads, StatusPage& page,
            const Pipeline& pipeline, std::int64_t config_reload_ms) {
   for (;;) {
     const auto signal = signals.wait_for(config_reload_ms > 0 ? config_reload_ms : kForeverMs);
     if (!signal) {
-      if (!reloader.figures().is_current) reloads.one_more(Reloader::Why::TryAgain);
+      reloads.one_more(reloader.figures().is_current ? Reloader::Why::Noticed
+                                                     : Reloader::Why::TryAgain);
     } else if (*signal == SIGHUP) {
-      reloads.one_more(Reloader::Why::Asked);
+      reloads.one_more(Reloader::Why::Signalled);
     } else if (*signal == StopSignals::kPoke) {
       page.follow(pipeline.config()->status);
     } else {
@@ -131,11 +142,16 @@ void serve(StopSignals& signals, const Reloader& reloader, ReloadsAsked& reloads
 
 // Where a replica waits for its turn, the scrape in hand is cut short: what it has read is
 // delivered, and the other one reads the rest.
-void stop_in_order(Pipeline& pipeline, Replicas& replicas, std::int64_t grace_ms) {
+// An edit in hand may wait for a receiver, which the lease need not.
+void stop_in_order(Pipeline& pipeline, Replicas& replicas, std::unique_ptr<FileWatch> watch,
+                   Reloader& reloader, std::int64_t grace_ms) {
   const std::int64_t begun_ms = base::system_clock().steady_ms();
-  pipeline.stop_scraping(replicas.has_election() ? std::min(kLastScrapeMs, grace_ms)
-                                                 : grace_ms / 2);
-  replicas.release();
+  const bool has_ended = pipeline.stop_scraping(
+      replicas.has_election() ? std::min(kLastScrapeMs, grace_ms) : grace_ms / 2);
+  // A lease that is not given back runs out; nobody else reads before that.
+  if (has_ended) replicas.release();
+  watch.reset();
+  reloader.close();
   const std::int64_t spent_ms = base::system_clock().steady_ms() - begun_ms;
   pipeline.stop(std::max<std::int64_t>(grace_ms - spent_ms, 0));
 }
@@ -166,9 +182,14 @@ int run_command(const RunOptions& options) {
   const auto apply = [&](config::Config written) -> base::Expected<ConfigChange> {
     const auto next = in_force(std::move(written));
     if (const auto possible = page.prepare(next->status); !possible) return possible.error();
-    ConfigChange change = pipeline.apply(next);
-    StopSignals::poke();  // the status page may have to move
-    return change;
+    try {
+      ConfigChange change = pipeline.apply(next);
+      StopSignals::poke();  // the status page may have to move
+      return change;
+    } catch (...) {
+      page.forget_prepared();
+      throw;
+    }
   };
   Reloader reloader(std::move(reading), apply, clock);
   PipelineView view(pipeline, reloader, replicas->get(), clock);
@@ -182,7 +203,7 @@ int run_command(const RunOptions& options) {
              {"sources", config->sources.size()},
              {"sinks", config->sinks.size()}});
   pipeline.start();
-  (*replicas)->start();
+  (*replicas)->start(pipeline.figures());
   auto watch = watch_config(options, reloader);
   std::thread look_over([config] { look_over_directories(*config); });
   ReloadsAsked reloads(reloader);
@@ -193,9 +214,7 @@ int run_command(const RunOptions& options) {
   base::log(base::LogLevel::Info, "stopping: finishing what is in hand",
             {{"at_most_ms", grace_ms}});
   const LastResort last_resort(pipeline, grace_ms + kPatienceMs);
-  watch.reset();
-  reloader.close();
-  stop_in_order(pipeline, **replicas, grace_ms);
+  stop_in_order(pipeline, **replicas, std::move(watch), reloader, grace_ms);
   look_over.join();
   page.stop();
   base::log_held_back();

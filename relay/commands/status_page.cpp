@@ -110,8 +110,14 @@ void StatusPage::follow(const config::Status& settings) {
   if (auto again = make(before)) tell(take(*std::move(again), before));
 }
 
+void StatusPage::forget_prepared() {
+  const std::lock_guard lock(mutex_);
+  prepared_.reset();
+}
+
 void StatusPage::stop() {
-  if (server_) server_->stop();
+  forget_prepared();
+  server_.reset();
 }
 
 }  // namespace fedwave::relay

@@ -26,8 +26,10 @@ class StatusPage {
   // All of these take settings that are in force.
   base::Expected<void> start(const config::Status& settings, RelayView& view);
   base::Expected<void> prepare(const config::Status& settings);
+  void forget_prepared();
   void follow(const config::Status& settings);
 
+  // The view may go after this.
   void stop();
 
  private:

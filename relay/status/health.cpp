@@ -130,9 +130,9 @@ std::string unreadable_text(const ConfigFigures& config) {
   const std::string front = config.file + ": error: ";
   if (config.problems.size() != 1 || !config.problems[0].starts_with(front)) return "";
   const std::string why = config.problems[0].substr(front.size());
-  const bool is_about_file = why.starts_with(config.file + " is ") ||
-                             why.starts_with("cannot open " + config.file) ||
-                             why.starts_with("cannot read " + config.file);
+  const bool is_about_file = why.starts_with("the file is ") ||
+                             why.starts_with("cannot open the file") ||
+                             why.starts_with("cannot read the file");
   return is_about_file ? why : "";
 }
 
@@ -248,9 +248,10 @@ void Assessment::check_config() {
   const std::string from =
       "the configuration from " + moment_text(config.loaded_ms, input_.now_ms) + " goes on until ";
   if (const std::string why = unreadable_text(config); !why.empty()) {
-    problems_.push_back(
-        {HealthLevel::Warning, "the file of the configuration is gone or cannot be read: " + why,
-         from + "it can be read again; fedwave would not start without it", "", ""});
+    problems_.push_back({HealthLevel::Warning,
+                         "the configuration " + config.file + " is gone or cannot be read: " + why,
+                         from + "it can be read again; fedwave would not start without it", "",
+                         ""});
     return;
   }
   std::string what = config.problems.empty()
@@ -511,15 +512,19 @@ void Assessment::check_losses(const config::Sink& config, const SinkFigures& sin
   }
 }
 
+std::string standby_text(const ElectionFigures& election) {
+  if (election.holder.empty()) return "there is no leader so far; this relay stands for it";
+  if (election.holder == election.identity) {
+    return "this relay could not renew its lease in time; the next one may take it";
+  }
+  return "the leader is " + pod_of(election.holder) +
+         "; this relay takes over when that one stops or is lost";
+}
+
 void Assessment::take_notes() {
   const ElectionFigures& election = input_.cluster.election;
   if (election.state == ElectionState::Standby) {
-    notes_.push_back("standing by: " + (election.holder.empty()
-                                            ? std::string("there is no leader so far; this relay "
-                                                          "stands for it")
-                                            : "the leader is " + pod_of(election.holder) +
-                                                  "; this relay takes over when that one stops or "
-                                                  "is lost"));
+    notes_.push_back("standing by: " + standby_text(election));
   }
   const auto& sources = input_.figures.sources;
   const auto scraped_end = sources.begin() + static_cast<std::ptrdiff_t>(config_.sources.size());

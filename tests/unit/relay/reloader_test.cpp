@@ -8,6 +8,7 @@
 #include <string>
 
 #include "relay/base/clock.h"
+#include "tests/support/fakes.h"
 #include "tests/support/temp_folder.h"
 
 namespace {
@@ -58,7 +59,8 @@ TEST_CASE("a good edit is put in force once, and who asks again is told that not
   CHECK(edits.url == "http://b/m");
   const auto again = edits.reloader->reload(Why::Asked);
   REQUIRE(again.has_value());
-  CHECK(*again == "the configuration has not changed");
+  CHECK(*again ==
+        "the configuration has not changed (hash " + edits.reloader->figures().hash + ")");
   CHECK(edits.asked == 1);
   CHECK(edits.reloader->figures().applied == 1);
   CHECK(edits.reloader->figures().unchanged == 1);
@@ -102,6 +104,28 @@ TEST_CASE("an edit that cannot be put in force now is refused with the reason, a
   CHECK(edits.reloader->reload(Why::TryAgain).has_value());
   CHECK(edits.url == "http://b/m");
   CHECK(edits.reloader->figures().is_current);
+}
+
+TEST_CASE("every edit and every signal has its word in the log, repeated requests have not") {
+  support::CollectedLog log;
+  Edits edits;
+  const auto told = [&log](const std::string& what) {
+    std::size_t count = 0;
+    for (const std::string& line : log.lines()) count += line.find(what) != std::string::npos;
+    return count;
+  };
+  for (int i = 0; i < 15; ++i) {
+    edits.write(kBad + std::string(static_cast<std::size_t>(i), '\n') + "other" +
+                std::to_string(i) + ": 1\n");
+    CHECK_FALSE(edits.reloader->reload(Why::Noticed).has_value());
+  }
+  CHECK(told("the configuration is not used") == 15);
+  for (int i = 0; i < 15; ++i) CHECK_FALSE(edits.reloader->reload(Why::Asked).has_value());
+  CHECK(told("the configuration is not used") < 30);
+  edits.write(kGood);
+  CHECK(edits.reloader->reload(Why::Noticed).has_value());
+  for (int i = 0; i < 15; ++i) CHECK(edits.reloader->reload(Why::Signalled).has_value());
+  CHECK(told("the configuration has not changed") == 15);
 }
 
 TEST_CASE("after the end nothing is read again") {

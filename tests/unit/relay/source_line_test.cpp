@@ -82,3 +82,19 @@ TEST_CASE("what a line counts late is the last line's, by the names of the sinks
   CHECK(counts.by_sink[1].written == 4);
   CHECK(counts.by_sink[1].before == 5);  // it was not among the second one's sinks
 }
+
+TEST_CASE("addresses are known from the last line that was scraped, however many edits ago") {
+  std::mutex lock;
+  const auto first = line_of(config_with(kOneSink));
+  CHECK(first->known_addresses(lock).empty());
+  first->add_targets({{0, "10.0.0.1"}, {0, "10.0.0.2"}}, relay::make_curl_client,
+                     base::system_clock(), lock);
+  const auto second = line_of(config_with(kOneSink));
+  second->follow(first);
+  const auto third = line_of(config_with(kOneSink));
+  third->follow(second);
+  const std::set<std::string> both = {"10.0.0.1", "10.0.0.2"};
+  CHECK(third->known_addresses(lock) == both);
+  third->add_targets({{0, "10.0.0.2"}}, relay::make_curl_client, base::system_clock(), lock);
+  CHECK(third->known_addresses(lock) == std::set<std::string>{"10.0.0.2"});
+}

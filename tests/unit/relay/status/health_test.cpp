@@ -203,9 +203,9 @@ TEST_CASE("A file of the configuration that cannot be read is told as that, not 
     bool is_unreadable;
   };
   const std::vector<Reading> readings = {
-      {"test.yaml: error: cannot open test.yaml: No such file or directory", true},
-      {"test.yaml: error: cannot read test.yaml: Is a directory", true},
-      {"test.yaml: error: test.yaml is not a regular file", true},
+      {"test.yaml: error: cannot open the file: No such file or directory", true},
+      {"test.yaml: error: cannot read the file: Is a directory", true},
+      {"test.yaml: error: the file is not a regular file", true},
       {"test.yaml: error: there are no sinks", false},
       {"test.yaml:3:1: error: cannot open test.yaml.key", false},
   };
@@ -216,7 +216,7 @@ TEST_CASE("A file of the configuration that cannot be read is told as that, not 
     world.config_state.problems = {reading.problem};
     const std::vector<Problem> problems = world.assess().problems;
     REQUIRE(problems.size() == 1);
-    CHECK(problems[0].what.starts_with("the file of the configuration is gone or cannot be read: " +
+    CHECK(problems[0].what.starts_with("the configuration test.yaml is gone or cannot be read: " +
                                        reading.problem.substr(18)) == reading.is_unreadable);
     CHECK(problems[0].what.starts_with("the last edit is refused") != reading.is_unreadable);
     CHECK((problems[0].advice.find("goes on until it can be read again") != std::string::npos) ==
