@@ -79,10 +79,10 @@ Error unusable_certificate(const std::string& file, const std::string& reason) {
                    "); it must be PEM: the certificate itself first, then those that signed it");
 }
 
-std::int64_t expiry_ms(const X509& certificate) {
-  std::tm end{};
-  ASN1_TIME_to_tm(X509_get0_notAfter(&certificate), &end);
-  return std::int64_t{timegm(&end)} * 1'000;
+std::int64_t wall_ms_of(const ASN1_TIME* time) {
+  std::tm parts{};
+  ASN1_TIME_to_tm(time, &parts);
+  return std::int64_t{timegm(&parts)} * 1'000;
 }
 
 }  // namespace
@@ -155,8 +155,22 @@ Expected<CertificatePair> CertificatePair::parse(std::vector<PemFile> files) {
                      " does not belong to the first certificate in " + chain_file.path() + " (" +
                      openssl_reason() + "); give two files of one pair");
   }
-  const std::int64_t expires_ms = expiry_ms(*first);
-  return CertificatePair(std::move(files), expires_ms);
+  const std::int64_t starts_ms = wall_ms_of(X509_get0_notBefore(first));
+  const std::int64_t expires_ms = wall_ms_of(X509_get0_notAfter(first));
+  return CertificatePair(std::move(files), starts_ms, expires_ms);
+}
+
+std::string CertificatePair::untimely(std::int64_t wall_ms) const {
+  const std::string what = "the certificate in " + certificates().path();
+  if (wall_ms >= expires_ms_) {
+    return what + " was good until " + base::utc_text(expires_ms_) +
+           "; put one there that is valid, with its key";
+  }
+  if (wall_ms < starts_ms_) {
+    return what + " is good only from " + base::utc_text(starts_ms_) +
+           " on; if that is not in the future, set this machine's clock right";
+  }
+  return {};
 }
 
 Expected<Authorities> Authorities::parse(std::vector<PemFile> files) {

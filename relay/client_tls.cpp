@@ -1,5 +1,6 @@
 #include "relay/client_tls.h"
 
+#include <openssl/bio.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -74,6 +75,12 @@ std::string time_text(const ASN1_TIME* time) {
   std::tm parts{};
   if (ASN1_TIME_to_tm(time, &parts) != 1) return "an unknown time";
   return base::utc_text(std::int64_t{timegm(&parts)} * 1'000);
+}
+
+std::string alert_name(int alert) {
+  // OpenSSL 3.0 has no name for it.
+  if ((alert & 0xFF) == SSL_AD_CERTIFICATE_REQUIRED) return "certificate required";
+  return SSL_alert_desc_string_long(alert);
 }
 
 // What about the certificate in question helps to see what is wrong.
@@ -185,16 +192,52 @@ int ClientTls::verify(X509_STORE_CTX* chain, void* self) {
   return 0;
 }
 
+void ClientTls::begin() {
+  refusal_.clear();
+  is_consent_open_ = false;
+}
+
 // A server that does not like our certificate says so in an alert, with TLS 1.3 only after the
 // handshake has succeeded here.
 void ClientTls::on_info(const SSL* connection, int where, int value) {
-  if (where != SSL_CB_READ_ALERT || value >> 8 != SSL3_AL_FATAL) return;
   auto& tls =
       *static_cast<ClientTls*>(SSL_CTX_get_ex_data(SSL_get_SSL_CTX(connection), owner_index()));
-  tls.refusal_ = std::string("the server ended the connection with the TLS alert \"") +
-                 SSL_alert_desc_string_long(value) + "\" (" + std::to_string(value & 0xFF) + ")";
-  tls.refusal_ += tls.pair_ ? "; it may not like the certificate in " + tls.options_.cert_file
-                            : "; it may want a client certificate: write cert_file and key_file";
+  if ((where & SSL_CB_HANDSHAKE_DONE) != 0 && SSL_version(connection) == TLS1_3_VERSION &&
+      SSL_session_reused(connection) == 0) {
+    tls.is_consent_open_ = true;
+    BIO* const socket = SSL_get_wbio(connection);
+    BIO_set_callback_ex(socket, on_written);
+    BIO_set_callback_arg(socket, reinterpret_cast<char*>(&tls));
+  }
+  // Only clients that are welcome get one.
+  if (SSL_get_state(connection) == TLS_ST_CR_SESSION_TICKET) tls.is_consent_open_ = false;
+  if (where != SSL_CB_READ_ALERT || value >> 8 != SSL3_AL_FATAL) return;
+  tls.refusal_ = "the server ended the connection with the TLS alert \"" + alert_name(value) +
+                 "\" (" + std::to_string(value & 0xFF) + ")" + tls.certificate_advice();
+}
+
+// Who writes to a server that has sent an alert and left is told of a broken connection, and
+// libcurl then reads no more. So the writing seems to succeed, and reading, which comes next, gets
+// the alert or else the end.
+long ClientTls::on_written(BIO* connection, int operation, const char*, std::size_t size, int, long,
+                           int result, std::size_t* written) {
+  const auto& tls = *reinterpret_cast<const ClientTls*>(BIO_get_callback_arg(connection));
+  const bool is_broken = operation == (BIO_CB_WRITE | BIO_CB_RETURN) && result <= 0 &&
+                         BIO_should_retry(connection) == 0;
+  if (!is_broken || !tls.is_consent_open_) return result;
+  *written = size;
+  return 1;
+}
+
+std::string ClientTls::refusal_by_silence() const {
+  if (!refusal_.empty() || !is_consent_open_) return refusal_;
+  return "the server ended the connection after the TLS handshake, without an answer" +
+         certificate_advice();
+}
+
+std::string ClientTls::certificate_advice() const {
+  return pair_ ? "; it may not like the certificate in " + options_.cert_file
+               : "; it may want a client certificate: write cert_file and key_file";
 }
 
 std::string ClientTls::chain_problem(X509_STORE_CTX* chain) const {

@@ -11,6 +11,7 @@
 #include "relay/certificates.h"
 
 // OpenSSL's.
+struct bio_st;
 struct ssl_ctx_st;
 struct ssl_st;
 struct x509_st;
@@ -44,15 +45,22 @@ class ClientTls {
   // Before the handshake of a new connection; false when there is to be none.
   bool prepare(ssl_ctx_st* context);
 
-  // Why the last handshake since begin() failed, if TLS itself was the cause; empty otherwise.
-  void begin() { refusal_.clear(); }
+  // Why the last connection since begin() failed, if TLS itself was the cause; empty otherwise.
+  void begin();
   [[nodiscard]] const std::string& refusal() const { return refusal_; }
+
+  // The same for a connection that has ended without any answer; a server may refuse a client in
+  // that way too.
+  [[nodiscard]] std::string refusal_by_silence() const;
 
  private:
   [[nodiscard]] std::optional<base::Error> missing_files() const;
   base::Expected<void> look();
   static int verify(x509_store_ctx_st* chain, void* self);
   static void on_info(const ssl_st* connection, int where, int value);
+  static long on_written(bio_st* connection, int operation, const char* bytes, std::size_t size,
+                         int, long, int result, std::size_t* written);
+  [[nodiscard]] std::string certificate_advice() const;
   [[nodiscard]] std::string chain_problem(x509_store_ctx_st* chain) const;
   [[nodiscard]] std::string identity_problem(const x509_st* certificate) const;
 
@@ -63,6 +71,7 @@ class ClientTls {
   bool has_news_ = false;               // that refresh() has not told yet
   std::optional<base::Error> unready_;  // why no connection is to be made
   std::string refusal_;
+  bool is_consent_open_ = false;  // whether the server takes us, after a handshake since begin()
 };
 
 }  // namespace fedwave::relay

@@ -23,7 +23,9 @@ Commands root_command() {
            {kExitMalformed,
             "(with --strict, from demo and spool) some lines or points were malformed or not "
             "taken"},
-           {kExitDifferent, "(diff) the two differ"}}});
+           {kExitDifferent, "(diff) the two differ"},
+           kInterruptedCode,
+           kTerminatedCode}});
   commands.set_version(std::string("fedwave ") + kVersion);
   return commands;
 }

@@ -156,6 +156,12 @@ ErrorCode classify(CURLcode code) {
   }
 }
 
+// The connection is no more, and not by us.
+bool has_ended(CURLcode code) {
+  return code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR || code == CURLE_GOT_NOTHING ||
+         code == CURLE_HTTP2 || code == CURLE_HTTP2_STREAM;
+}
+
 // Borrows the bytes, which have to stay until the next request.
 void set_blob(CURL* easy, CURLoption option, const PemFile& file) {
   curl_blob blob{const_cast<char*>(file.text().data()), file.text().size(), CURL_BLOB_NOCOPY};
@@ -181,6 +187,8 @@ class CurlClient final : public base::HttpClient {
   Expected<void> look_at_tls_files(const base::TlsOptions& options);
   void forget_connections();
   void set_tls();
+  [[nodiscard]] std::string tls_failure(CURLcode code) const;
+  [[nodiscard]] std::string detail(CURLcode code) const;
   Error failure(CURLcode code, const HttpRequest& request, bool has_answered) const;
 
   std::unique_ptr<ClientTls> tls_;
@@ -192,6 +200,8 @@ void CurlClient::set_common(const HttpRequest& request, Transfer& transfer) {
   curl_easy_reset(easy_);  // keeps connections, TLS sessions and the DNS cache
   curl_easy_setopt(easy_, CURLOPT_URL, request.url.c_str());
   curl_easy_setopt(easy_, CURLOPT_NOSIGNAL, 1L);
+  // A time-out does not wait for the thread that looks up the name.
+  curl_easy_setopt(easy_, CURLOPT_QUICK_EXIT, 1L);
   curl_easy_setopt(easy_, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy_, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(easy_, CURLOPT_ERRORBUFFER, detail_);
@@ -260,13 +270,32 @@ void CurlClient::set_tls() {
   curl_easy_setopt(easy_, CURLOPT_SSL_CTX_DATA, tls_.get());
 }
 
+// Empty where TLS is not the cause.
+std::string CurlClient::tls_failure(CURLcode code) const {
+  long status = 0;
+  curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+  const bool has_ended_unasked = status == 0 && has_ended(code);
+  return has_ended_unasked ? tls_->refusal_by_silence() : tls_->refusal();
+}
+
+std::string CurlClient::detail(CURLcode code) const {
+  const std::string_view detail = detail_;
+  if (detail.empty()) return curl_easy_strerror(code);
+  // libcurl wants to know the addresses of a connection that is gone already, and keeps to its
+  // first error.
+  if (detail.starts_with("getpeername()") || detail.starts_with("getsockname()")) {
+    return "the other side ended the connection before it could be asked for anything";
+  }
+  return std::string(detail);
+}
+
 Error CurlClient::failure(CURLcode code, const HttpRequest& request, bool has_answered) const {
-  if (!has_answered && !tls_->refusal().empty()) return {ErrorCode::Tls, tls_->refusal()};
-  const char* detail = detail_[0] != '\0' ? detail_ : curl_easy_strerror(code);
-  std::string text = detail;
+  if (std::string refusal = has_answered ? "" : tls_failure(code); !refusal.empty()) {
+    return {ErrorCode::Tls, std::move(refusal)};
+  }
+  std::string text = detail(code);
   if (code == CURLE_OPERATION_TIMEDOUT) {
-    text =
-        "no complete answer within " + std::to_string(request.timeout_ms) + " ms (" + detail + ")";
+    text = "no complete answer within " + std::to_string(request.timeout_ms) + " ms (" + text + ")";
   }
   return {classify(code), std::move(text)};
 }

@@ -14,9 +14,11 @@ namespace {
 constexpr std::size_t kTokenBytesMax = 64 * 1024;
 constexpr std::size_t kPieceBytes = 256 * 1024;
 
-Error io_error(const std::string& path, const char* what) {
-  const auto code = errno == ENOENT ? ErrorCode::NotFound : ErrorCode::Io;
-  return {code, std::string(what) + " " + path + ": " + std::strerror(errno)};
+Error io_error(const std::string& called, const char* what) {
+  const int reason = errno;
+  const auto code = reason == ENOENT ? ErrorCode::NotFound : ErrorCode::Io;
+  return {code, std::string(what) + " " + called + ": " + std::strerror(reason) +
+                    (reason == EISDIR ? "; name the file in it" : "")};
 }
 
 std::string trimmed(const std::string& text) {
@@ -24,6 +26,22 @@ std::string trimmed(const std::string& text) {
   const auto first = text.find_first_not_of(kBlanks);
   if (first == std::string::npos) return {};
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
+}
+
+Expected<void> read_called(const std::string& path, const std::string& called,
+                           const std::function<bool(std::string_view)>& take) {
+  const bool is_stdin = path == "-";
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(
+      is_stdin ? nullptr : std::fopen(path.c_str(), "rb"),
+      [](std::FILE* file) { return std::fclose(file); });
+  std::FILE* file = is_stdin ? stdin : opened.get();
+  if (file == nullptr) return io_error(called, "cannot open");
+  std::vector<char> buffer(kPieceBytes);
+  while (const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), file)) {
+    if (!take({buffer.data(), count})) return {};
+  }
+  if (std::ferror(file) != 0) return io_error(called, "cannot read");
+  return {};
 }
 
 }  // namespace
@@ -35,30 +53,21 @@ bool is_regular_file(const std::string& path) {
 
 Expected<void> read_pieces(const std::string& path,
                            const std::function<bool(std::string_view)>& take) {
-  const bool is_stdin = path == "-";
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> opened(
-      is_stdin ? nullptr : std::fopen(path.c_str(), "rb"),
-      [](std::FILE* file) { return std::fclose(file); });
-  std::FILE* file = is_stdin ? stdin : opened.get();
-  if (file == nullptr) return io_error(path, "cannot open");
-  std::vector<char> buffer(kPieceBytes);
-  while (const std::size_t count = std::fread(buffer.data(), 1, buffer.size(), file)) {
-    if (!take({buffer.data(), count})) return {};
-  }
-  if (std::ferror(file) != 0) return io_error(path, "cannot read");
-  return {};
+  return read_called(path, path, take);
 }
 
-Expected<std::string> read_file(const std::string& path, std::size_t bytes_max) {
+Expected<std::string> read_file(const std::string& path, std::size_t bytes_max,
+                                std::string_view called) {
+  const std::string name(called.empty() ? path : called);
   std::string content;
-  const auto read = read_pieces(path, [&](std::string_view piece) {
+  const auto read = read_called(path, name, [&](std::string_view piece) {
     content.append(piece);
     return content.size() <= bytes_max;
   });
   if (!read) return read.error();
   if (content.size() > bytes_max) {
-    return Error{ErrorCode::BodyLimit,
-                 path + " is larger than the " + std::to_string(bytes_max) + " bytes allowed"};
+    return Error{ErrorCode::BodyLimit, name + " is larger than the " + std::to_string(bytes_max) +
+                                           " bytes allowed; is it the right file?"};
   }
   return content;
 }

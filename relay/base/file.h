@@ -19,8 +19,10 @@ bool is_regular_file(const std::string& path);
 Expected<void> read_pieces(const std::string& path,
                            const std::function<bool(std::string_view)>& take);
 
-// The whole of it. A file above `bytes_max` is an error.
-Expected<std::string> read_file(const std::string& path, std::size_t bytes_max);
+// The whole of it. A file above `bytes_max` is an error. Errors name the path, or call the file
+// what `called` says: whoever has told the path already need not tell it twice.
+Expected<std::string> read_file(const std::string& path, std::size_t bytes_max,
+                                std::string_view called = {});
 
 // The trimmed content of a small file, read again whenever it has changed on disk (kubelet swaps
 // symlinks, so the file is told by device, inode, size and modification time). When a read fails

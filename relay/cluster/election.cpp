@@ -4,18 +4,22 @@
 #include <random>
 #include <utility>
 
+#include "relay/base/log.h"
+
 namespace fedwave::relay {
 
 base::Expected<ElectionOptions> complete_election(ElectionOptions options,
                                                   const config::Environment& environment,
-                                                  const ServiceAccount& account) {
+                                                  ServiceAccount account) {
   if (options.identity.empty()) options.identity = election_identity(environment);
   if (options.lease_namespace.empty()) {
     options.lease_namespace = environment("POD_NAMESPACE").value_or("");
   }
   if (options.lease_namespace.empty()) {
-    base::Expected<std::string> own = account.pod_namespace();
+    const base::Expected<std::string> own = account.pod_namespace();
     if (!own) {
+      // Without a token a namespace would not help.
+      if (const auto token = account.token(); !token) return token.error();
       return base::Error{own.error().code,
                          own.error().message + "; write --lease-namespace, or set POD_NAMESPACE"};
     }
@@ -49,6 +53,8 @@ void Election::on_change(std::function<void(bool is_leading)> listener) {
 }
 
 void Election::start() {
+  base::log(base::LogLevel::Info, "standing by until the lease is ours",
+            {{"lease", figures_.lease}, {"identity", figures_.identity}});
   thread_ = std::jthread([this](const std::stop_token& stop) { loop(stop); });
 }
 

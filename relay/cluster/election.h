@@ -25,7 +25,7 @@ namespace fedwave::relay {
 // (POD_NAMESPACE, else the account's own) and the identity. The result has been checked.
 base::Expected<ElectionOptions> complete_election(ElectionOptions options,
                                                   const config::Environment& environment,
-                                                  const ServiceAccount& account);
+                                                  ServiceAccount account);
 
 class Election final : public Leadership {
  public:

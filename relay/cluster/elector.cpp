@@ -5,7 +5,9 @@
 #include <thread>
 #include <utility>
 
+#include "relay/base/duration.h"
 #include "relay/base/log.h"
+#include "relay/base/text.h"
 
 namespace fedwave::relay {
 namespace {
@@ -30,6 +32,38 @@ bool is_name(std::string_view text) {
          kInside.find(text.back()) == std::string_view::npos;
 }
 
+Error wrong(std::string text) {
+  return {ErrorCode::InvalidArgument, std::move(text)};
+}
+
+Error wrong_name(std::string_view name, const char* of_what, const char* written) {
+  return wrong("\"" + base::printable(name) + "\" cannot be the name of a " + of_what + "; write " +
+               written +
+               " with small letters, digits, '-' and '.', a letter or digit at both ends");
+}
+
+base::Expected<void> check_times(const ElectionOptions& options) {
+  const auto text = [](std::int64_t ms) { return base::format_duration_ms(ms); };
+  const std::string duration = "--lease-duration is " + text(options.lease_duration_ms);
+  const std::string deadline = "--lease-renew-deadline is " + text(options.renew_deadline_ms);
+  if (options.lease_duration_ms <= kSecondMs) {
+    return wrong(duration + " and has to be longer than one second; write for example 15s");
+  }
+  if (options.lease_duration_ms <= options.renew_deadline_ms) {
+    return wrong(duration + " and has to be longer than --lease-renew-deadline, which is " +
+                 text(options.renew_deadline_ms) + "; write for example --lease-duration " +
+                 text(options.renew_deadline_ms * 3 / 2));
+  }
+  if (options.retry_ms <= 0)
+    return wrong("--lease-retry has to be above zero; write for example 2s");
+  if (options.renew_deadline_ms * 10 <= options.retry_ms * 12) {
+    return wrong(deadline + " and has to be longer than 1.2 times --lease-retry, which is " +
+                 text(options.retry_ms) + "; write for example --lease-retry " +
+                 text(std::max<std::int64_t>(options.renew_deadline_ms / 5, 1)));
+  }
+  return {};
+}
+
 bool is_released(const LeaseSpec& spec) {
   return spec.holder.empty() && spec.duration_s == kReleasedDurationS;
 }
@@ -41,26 +75,11 @@ std::int64_t whole_seconds(std::int64_t ms) {
 }  // namespace
 
 base::Expected<void> check_election(const ElectionOptions& options) {
-  const auto wrong = [](std::string text) {
-    return Error{ErrorCode::InvalidArgument, std::move(text)};
-  };
-  if (!is_name(options.lease)) {
-    return wrong("\"" + options.lease +
-                 "\" cannot be the name of a lease: small letters, digits, '-' and '.' can");
+  if (!is_name(options.lease)) return wrong_name(options.lease, "lease", "--lease");
+  if (!options.lease_namespace.empty() && !is_name(options.lease_namespace)) {
+    return wrong_name(options.lease_namespace, "namespace", "--lease-namespace or POD_NAMESPACE");
   }
-  if (!is_name(options.lease_namespace)) {
-    return wrong("\"" + options.lease_namespace + "\" cannot be the name of a namespace");
-  }
-  if (options.lease_duration_ms <= kSecondMs) {
-    return wrong("the lease duration has to be longer than one second");
-  }
-  if (options.lease_duration_ms <= options.renew_deadline_ms) {
-    return wrong("the lease duration has to be longer than the renew deadline");
-  }
-  if (options.retry_ms <= 0 || options.renew_deadline_ms * 10 <= options.retry_ms * 12) {
-    return wrong("the renew deadline has to be longer than 1.2 times the retry period");
-  }
-  return {};
+  return check_times(options);
 }
 
 Elector::Elector(ElectionOptions options, LeaseClient& client, const base::Clock& clock,
@@ -107,7 +126,8 @@ void Elector::campaign() {
 
 void Elector::make_anew() {
   base::log(LogLevel::Info, "there is no lease; making one that nobody holds yet",
-            {{"lease", figures_.lease}});
+            {{"lease", figures_.lease},
+             {"to_be_taken_after", base::format_duration_ms(duration_s_ * kSecondMs)}});
   const LeaseAnswer answer = client_.create(without_holder(), timeout_ms());
   if (answer.is_conflict()) return;  // somebody else was quicker
   if (!answer.lease) return note_trouble(answer);
@@ -236,8 +256,13 @@ void Elector::note_trouble(const LeaseAnswer& answer) {
   figures_.last_error = answer.error;
   if (answer.cause == trouble_cause_) return;
   trouble_cause_ = answer.cause;
-  base::log(LogLevel::Warn, is_leader_ ? "cannot renew the lease" : "cannot ask for the lease",
-            {{"lease", figures_.lease}, {"error", answer.error}});
+  base::log(LogLevel::Warn, trouble_text(), {{"lease", figures_.lease}, {"error", answer.error}});
+}
+
+const char* Elector::trouble_text() const {
+  if (figures_.state == ElectionState::Ended) return "cannot give the lease back";
+  if (is_leader_) return "cannot renew the lease";
+  return "cannot ask for the lease; this relay scrapes nothing meanwhile";
 }
 
 void Elector::note_all_is_well() {

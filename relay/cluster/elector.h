@@ -39,7 +39,8 @@ struct ElectionOptions {
   std::int64_t retry_ms = 2'000;
 };
 
-// Whether the names can be names, and: lease duration > renew deadline > 1.2 × retry.
+// Whether the names can be names, and: lease duration > renew deadline > 1.2 × retry. A namespace
+// that is still open is not looked at.
 base::Expected<void> check_election(const ElectionOptions& options);
 
 class Elector {
@@ -88,6 +89,7 @@ class Elector {
   bool release_once(std::int64_t until_boot_ms);
   void enter(ElectionState state);
   void note_trouble(const LeaseAnswer& answer);
+  [[nodiscard]] const char* trouble_text() const;
   void note_all_is_well();
   [[nodiscard]] bool is_ours(const LeaseSpec& spec) const {
     return spec.holder == options_.identity;

@@ -3,9 +3,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <random>
 #include <utility>
+
+#include "relay/base/text.h"
 
 namespace fedwave::relay {
 namespace {
@@ -21,6 +25,25 @@ std::string value_of(const config::Environment& environment, std::string_view na
 std::string bracketed(const std::string& host) {
   const bool is_bare_v6 = host.find(':') != std::string::npos && host.front() != '[';
   return is_bare_v6 ? "[" + host + "]" : host;
+}
+
+// Kubernetes sets the two variables right: somebody else has set one that is not.
+Error bad_address(const char* variable, std::string_view value, const std::string& what_to_write) {
+  return {ErrorCode::InvalidArgument,
+          std::string(variable) + " is \"" + base::printable(value) + "\": write " + what_to_write +
+              ", or leave it to Kubernetes, which sets it in every pod"};
+}
+
+bool is_host(std::string_view text) {
+  constexpr std::string_view kAllowed =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:[]";
+  return text.find_first_not_of(kAllowed) == std::string_view::npos;
+}
+
+bool is_port(std::string_view text) {
+  std::uint16_t port = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && stop == text.data() + text.size() && port != 0;
 }
 
 // Version 4: all bits random but for the version and the variant.
@@ -52,13 +75,21 @@ std::string election_identity(const config::Environment& environment) {
 
 Expected<ServiceAccount> ServiceAccount::from(const config::Environment& environment) {
   const std::string host = value_of(environment, "KUBERNETES_SERVICE_HOST");
-  const std::string port = value_of(environment, "KUBERNETES_SERVICE_PORT");
   if (host.empty()) {
     return Error{ErrorCode::NotFound,
                  "KUBERNETES_SERVICE_HOST is not set: this is no pod of a cluster"};
   }
+  if (!is_host(host)) {
+    return bad_address("KUBERNETES_SERVICE_HOST", host,
+                       "the API server's address without https://");
+  }
+  std::string port = value_of(environment, "KUBERNETES_SERVICE_PORT");
+  if (port.empty()) port = "443";
+  if (!is_port(port)) {
+    return bad_address("KUBERNETES_SERVICE_PORT", port, "the API server's port, 1 to 65535");
+  }
   const std::string directory = value_of(environment, "FEDWAVE_SERVICE_ACCOUNT_DIR");
-  return ServiceAccount("https://" + bracketed(host) + ":" + (port.empty() ? "443" : port),
+  return ServiceAccount("https://" + bracketed(host) + ":" + port,
                         directory.empty() ? kServiceAccountDirectory : directory);
 }
 

@@ -23,7 +23,7 @@ std::string election_identity(const config::Environment& environment);
 
 class ServiceAccount {
  public:
-  // An error outside a cluster.
+  // An error outside a cluster, and where the cluster's variables are no address.
   static base::Expected<ServiceAccount> from(const config::Environment& environment);
 
   ServiceAccount(std::string api_url, const std::string& directory);

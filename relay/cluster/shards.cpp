@@ -25,6 +25,20 @@ std::string_view family_of(std::string_view name) {
   return name;
 }
 
+// `from_pod`: it is the number at the end of POD_NAME.
+base::Error no_such_shard(std::int64_t ordinal, std::int64_t shards, std::string_view from_pod) {
+  const std::string last = std::to_string(shards - 1);
+  const std::string what =
+      "there is no shard " + std::to_string(ordinal) + " of " + std::to_string(shards);
+  const std::string range = shards == 1 ? "the only one is 0" : "they are 0 to " + last;
+  if (from_pod.empty()) {
+    return bad_shard(what + ": " + range + "; write --shard " + (shards == 1 ? "" : "0 to ") +
+                     last + ", or how many there are with --shards");
+  }
+  return bad_shard(what + " (POD_NAME is \"" + base::printable(from_pod) + "\"): " + range +
+                   "; write as many with --shards as the StatefulSet has replicas");
+}
+
 // The number behind the last '-'.
 std::optional<std::int64_t> pod_ordinal(std::string_view pod_name) {
   const std::size_t dash = pod_name.rfind('-');
@@ -83,18 +97,14 @@ base::Expected<Shard> shard_of(std::int64_t shards, std::optional<std::int64_t> 
   if (!ordinal && pod_name.empty()) {
     return bad_shard(which + "Write --shard, or set POD_NAME to the name of a StatefulSet's pod");
   }
-  std::string from;
-  if (!ordinal) {
-    ordinal = pod_ordinal(pod_name);
-    from = " (POD_NAME is \"" + base::printable(pod_name) + "\")";
-  }
+  const std::string_view from_pod = ordinal ? std::string_view() : pod_name;
+  if (!ordinal) ordinal = pod_ordinal(pod_name);
   if (!ordinal) {
     return bad_shard(which + "Write --shard, or run a StatefulSet: no number ends POD_NAME \"" +
                      base::printable(pod_name) + "\"");
   }
   if (*ordinal < 0 || *ordinal >= shards) {
-    return bad_shard("shard " + std::to_string(*ordinal) + " of " + std::to_string(shards) +
-                     ": ordinals count from 0" + from);
+    return no_such_shard(*ordinal, shards, from_pod);
   }
   return Shard{.ordinal = static_cast<std::uint32_t>(*ordinal),
                .count = static_cast<std::uint32_t>(shards)};

@@ -1,11 +1,12 @@
 #include "relay/command_line/arguments.h"
 
-#include <charconv>
-#include <system_error>
-
 #include "relay/base/duration.h"
 
 namespace fedwave::relay {
+
+std::string empty_name(const std::string& text) {
+  return text.empty() ? "the name is empty; is a variable not set?" : "";
+}
 
 CLI::Option* add_duration(CLI::App& app, const std::string& name, std::int64_t& target_ms,
                           const std::string& help) {
@@ -21,16 +22,20 @@ CLI::Option* add_duration(CLI::App& app, const std::string& name, std::int64_t& 
 
 CLI::Option* add_number(CLI::App& app, const std::string& name, std::uint64_t& target,
                         const std::string& help) {
-  // CLI11 would take -1 for the largest number that there is.
   const auto parse = [name, &target](const std::string& text) {
-    const char* end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, target);
-    if (error != std::errc() || rest != end)
-      throw CLI::ValidationError(name, "\"" + text + "\" is not a whole number from 0 on");
+    target = whole_number<std::uint64_t>(name, text);
   };
   return app.add_option_function<std::string>(name, parse, help)
       ->type_name("NUMBER")
       ->default_str(std::to_string(target));
+}
+
+CLI::Option* add_number(CLI::App& app, const std::string& name, const char* value_name,
+                        std::optional<std::int64_t>& target, const std::string& help) {
+  const auto parse = [name, &target](const std::string& text) {
+    target = whole_number<std::int64_t>(name, text);
+  };
+  return app.add_option_function<std::string>(name, parse, help)->type_name(value_name);
 }
 
 void add_config(CLI::App& app, std::string& target, const std::string& help) {
@@ -38,7 +43,7 @@ void add_config(CLI::App& app, std::string& target, const std::string& help) {
 }
 
 CLI::Option* add_inputs(CLI::App& app, std::vector<std::string>& target, const std::string& help) {
-  return add_value(app, "--input", "FILE", target, help)->allow_extra_args(false);
+  return add_file(app, "--input", target, help)->allow_extra_args(false);
 }
 
 void add_source(CLI::App& app, std::string& target) {

@@ -1,9 +1,11 @@
 #include "relay/command_line/commands.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <iostream>
 
 #include "relay/command_line/arguments.h"
+#include "relay/command_line/usage_problem.h"
 #include "relay/logging.h"
 
 namespace fedwave::relay {
@@ -60,11 +62,10 @@ ArgumentHelp help_of(const CLI::Option& option) {
   argument.is_required = option.get_required();
   if (option.get_items_expected_max() == 0) return argument;
   const std::string type = option.get_type_name();
-  take(argument, type.substr(0, type.find(':')));  // behind the colon: what a check of CLI11 says
+  take(argument, type);
   const bool has_place = option.get_positional();
   const bool is_choice = argument.takes == ArgumentHelp::Takes::Choice;
-  argument.value_name =
-      has_place && !is_choice ? option.get_name(true) : type.substr(0, type.find(':'));
+  argument.value_name = has_place && !is_choice ? option.get_name(true) : type;
   argument.default_value = option.get_default_str();
   argument.is_repeatable = option.get_items_expected_max() > 1;
   return argument;
@@ -91,52 +92,27 @@ CommandHelp help_of(const CLI::App& app, const std::map<const CLI::App*, Command
   return help;
 }
 
-// The command that the arguments ask for, as far as they were understood.
-const CLI::App& asked_command(const CLI::App& root) {
-  const auto asked = root.get_subcommands();
-  return asked.empty() ? root : asked_command(*asked.back());
+bool is_group(const CLI::App& app) {
+  return app.get_require_subcommand_min() > 0;
 }
 
-// CLI11 tells an option without its value as "--url: 1 required URL missing", and of what stands
-// without an option only its name.
-std::string usage_problem(const CLI::App& command, const CLI::Error& error) {
-  const std::string what = error.what();
-  if (error.get_name() == "ArgumentMismatch" && what.ends_with(" missing")) {
-    const CLI::Option* option = command.get_option_no_throw(what.substr(0, what.find(':')));
-    if (option != nullptr) return "a value is missing: " + argument_text(help_of(*option));
-  }
-  if (error.get_name() == "RequiredError") {
-    for (const CLI::Option* option : command.get_options()) {
-      if (option->get_required() && option->count() == 0)
-        return command.get_name() + " needs " + argument_text(help_of(*option));
+// What people write for --help: `help` in a command's place, before the command that it is about.
+std::vector<std::string> with_help_option(std::vector<std::string> words, const CLI::App& root) {
+  const CLI::App* group = &root;
+  std::size_t at = 0;
+  while (at < words.size() && is_group(*group)) {
+    if (words[at] == "help") {
+      words.erase(words.begin() + static_cast<std::ptrdiff_t>(at));
+      words.emplace_back("--help");
+      continue;
     }
+    const auto named = group->get_subcommands(
+        [&](const CLI::App* command) { return command->get_name() == words[at]; });
+    if (named.empty()) return words;
+    group = named.front();
+    ++at;
   }
-  return what;
-}
-
-std::string failure_text(const CLI::App& root, const CLI::Error& error,
-                         const std::map<const CLI::App*, CommandText>& texts) {
-  const CLI::App& command = asked_command(root);
-  const bool is_group = command.get_require_subcommand_min() > 0;
-  if (is_group && error.get_name() == "RequiredError") return help_text(help_of(command, texts));
-  return "fedwave: " + usage_problem(command, error) + "\n" + help_of(command, texts).path +
-         " --help shows what there is.\n";
-}
-
-// CLI11 would only say that a subcommand is missing. `name` is what `app` is called by.
-std::string unknown_word(const CLI::App& app, const std::string& name, int argc, char** argv) {
-  if (argc < 2) return {};
-  const std::string first = argv[1];
-  const bool is_option = first.starts_with('-');
-  const auto is_first = [&first](const CLI::App* command) { return command->get_name() == first; };
-  const std::string advice = "; " + name + " --help shows what there is";
-  if (is_option && app.get_option_no_throw(first) == nullptr)
-    return "there is no option " + first + " here" + advice;
-  if (is_option) return {};
-  const auto named = app.get_subcommands(is_first);
-  if (named.empty()) return "there is no command \"" + first + "\"" + advice;
-  const bool is_group = named.front()->get_require_subcommand_min() > 0;
-  return is_group ? unknown_word(*named.front(), name + " " + first, argc - 1, argv + 1) : "";
+  return words;
 }
 
 }  // namespace
@@ -149,9 +125,6 @@ Commands::Commands(const CommandText& text)
   const auto& texts = shared_->texts;
   app_.formatter_fn([&texts](const CLI::App* app, const std::string&, CLI::AppFormatMode) {
     return help_text(help_of(*app, texts));
-  });
-  app_.failure_message([&texts](const CLI::App* app, const CLI::Error& error) {
-    return failure_text(*app, error, texts);
   });
   shared_->texts.emplace(&app_, text);
 }
@@ -183,15 +156,15 @@ void Commands::set_version(const std::string& version) {
 }
 
 int Commands::run(int argc, char** argv) {
-  const std::string& name = shared_->texts.at(&app_).name;
-  if (const std::string wrong = unknown_word(app_, name, argc, argv); !wrong.empty()) {
-    std::cerr << name << ": " << wrong << ".\n";
-    return kExitUsage;
-  }
+  std::vector<std::string> words = with_help_option({argv + 1, argv + argc}, app_);
+  std::reverse(words.begin(), words.end());  // as CLI11 wants them
   try {
-    app_.parse(argc, argv);
+    app_.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
-    return app_.exit(error) == 0 ? kExitOk : kExitUsage;
+    const std::string problem = usage_problem(app_, error, help());
+    if (problem.empty()) return app_.exit(error);
+    std::cerr << problem;
+    return kExitUsage;
   }
   return shared_->exit_code;
 }

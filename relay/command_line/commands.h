@@ -4,6 +4,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <csignal>
 #include <functional>
 #include <map>
 #include <memory>
@@ -32,6 +33,10 @@ inline const ExitCodeHelp kOkCode{kExitOk, "ok"};
 inline const ExitCodeHelp kUsageCode{kExitUsage, "wrong usage or configuration"};
 inline const ExitCodeHelp kSourceCode{kExitUnreadable,
                                       "a source could not be read, or the output not be written"};
+
+// What runs until it is told to stop is ended by the second word (relay/stop_signal.h).
+inline const ExitCodeHelp kInterruptedCode{128 + SIGINT, "ended at once by a second SIGINT"};
+inline const ExitCodeHelp kTerminatedCode{128 + SIGTERM, "ended at once by a second SIGTERM"};
 
 class Commands {
  public:

@@ -31,13 +31,10 @@ void add_config_reload(CLI::App& app, std::int64_t& target_ms) {
 
 void add_replicas(CLI::App& app, ReplicaOptions& options) {
   ElectionOptions& election = options.election;
-  const auto not_empty = [](const std::string& text) {
-    return text.empty() ? std::string("the name is empty; is a variable not set?") : std::string();
-  };
   CLI::Option* lease = add_value(
       app, "--lease", "NAME", election.lease,
       "Scrape only while holding this Lease of Kubernetes: of several replicas one is at work");
-  lease->check(not_empty);
+  lease->check(empty_name);
   add_value(app, "--lease-namespace", "NAME", election.lease_namespace,
             "Where the Lease is (default: POD_NAMESPACE, else the service account's)")
       ->needs(lease);
@@ -51,10 +48,10 @@ void add_replicas(CLI::App& app, ReplicaOptions& options) {
   add_duration(app, "--lease-retry", election.retry_ms,
                "Between two attempts to renew or to get the Lease (default: 2s)")
       ->needs(lease);
-  add_value(app, "--shards", "N", options.shards,
-            "Share the work with N - 1 other relays that have the same configuration");
-  add_value(app, "--shard", "I", options.shard,
-            "Which of them this one is, from 0 on (default: the number at the end of POD_NAME)");
+  add_number(app, "--shards", "N", options.shards,
+             "Share the work with N - 1 other relays that have the same configuration");
+  add_number(app, "--shard", "I", options.shard,
+             "Which of them this one is, from 0 on (default: the number at the end of POD_NAME)");
 }
 
 void run_options(CLI::App& app, RunOptions& options) {
@@ -84,6 +81,18 @@ void add_token(CLI::App& app, std::string& token) {
       ->excludes(written);
 }
 
+void add_status(CLI::App& app, int& target) {
+  const auto parse = [&target](const std::string& text) {
+    const auto status = whole_number<int>("--answer", text);
+    if (status < 200 || status > 599)
+      throw CLI::ValidationError("--answer", text + " is no answer; write a status, 200 to 599");
+    target = status;
+  };
+  app.add_option_function<std::string>("--answer", parse,
+                                       "Answer every HTTP request with this status")
+      ->type_name("CODE");
+}
+
 void receive_options(CLI::App& app, ReceiveOptions& options) {
   using receive::ReceiveMode;
   add_value(app, "--listen", "ADDR", options.listen, "Where to listen; port 0 takes a free one")
@@ -99,8 +108,7 @@ void receive_options(CLI::App& app, ReceiveOptions& options) {
   app.add_flag("--strict", options.strict,
                "Exit with 3 when a line was not taken (a request answered with 401 is its sender's "
                "to repeat)");
-  add_value(app, "--answer", "CODE", options.answer, "Answer every HTTP request with this status")
-      ->check(CLI::Range(200, 599));
+  add_status(app, options.answer);
   add_file(app, "--port-file", options.port_file, "Write the port here once listening");
 }
 
@@ -129,7 +137,7 @@ void add_run(Commands& commands) {
                     {"fedwave run --config collector.yaml --log-level debug --log-format json"},
                     {"fedwave run --config collector.yaml --lease fedwave", "one of two replicas"},
                     {"fedwave run --config collector.yaml --shards 3", "a pod of a StatefulSet"}},
-       .exit_codes = {kOkCode, kUsageCode},
+       .exit_codes = {kOkCode, kUsageCode, kInterruptedCode, kTerminatedCode},
        .log_level = base::LogLevel::Info},
       run_options, run_command);
 }
@@ -146,7 +154,9 @@ void add_receive(Commands& commands) {
                      "every request fails: what does the sender do?"}},
        .exit_codes = {kOkCode,
                       kUsageCode,
-                      {kExitMalformed, "(--strict) some lines were not taken"}}},
+                      {kExitMalformed, "(--strict) some lines were not taken"},
+                      kInterruptedCode,
+                      kTerminatedCode}},
       receive_options, receive_command);
 }
 
@@ -162,7 +172,9 @@ void add_demo(Commands& commands) {
        .exit_codes = {kOkCode,
                       kUsageCode,
                       {kExitUnreadable, "no point arrived"},
-                      {kExitMalformed, "some points were not taken"}}},
+                      {kExitMalformed, "some points were not taken"},
+                      kInterruptedCode,
+                      kTerminatedCode}},
       demo_options, demo_command);
 }
 

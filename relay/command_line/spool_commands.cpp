@@ -17,7 +17,8 @@ const ExitCodeHelp kDamageCode{kExitMalformed, "something is damaged"};
 void add_directory(CLI::App& app, std::string& directory) {
   add_value(app, "DIR", "DIR", directory,
             "spool.directory of the configuration, or the folder of one sink in it")
-      ->required();
+      ->required()
+      ->check(empty_name);
 }
 
 void ls_options(CLI::App& app, SpoolListOptions& options) {
@@ -94,7 +95,9 @@ void add_drain(Commands& spool) {
            {kOkCode,
             kUsageCode,
             {kExitUnreadable,
-             "a spool could not be read or the output not be written, or points are left"}}},
+             "a spool could not be read or the output not be written, or points are left"},
+            kInterruptedCode,
+            kTerminatedCode}},
       drain_options, [](const SpoolDrainOptions& options) {
         return spool_drain_command(options, std::cout, std::cerr);
       });

@@ -16,6 +16,7 @@ using base::Expected;
 Expected<std::unique_ptr<Election>> make_election(const ElectionOptions& options,
                                                   const config::Environment& environment,
                                                   const base::Clock& clock) {
+  if (const auto checked = check_election(options); !checked) return checked.error();
   if (!in_cluster(environment)) {
     base::log(base::LogLevel::Warn,
               "this is no pod of a cluster (KUBERNETES_SERVICE_HOST is not set), so there is no "
@@ -28,6 +29,28 @@ Expected<std::unique_ptr<Election>> make_election(const ElectionOptions& options
   const auto complete = complete_election(options, environment, *account);
   if (!complete) return complete.error();
   return std::make_unique<Election>(*complete, *std::move(account), make_curl_client(), clock);
+}
+
+// `figures`: of a pipeline that has started. The relay's own figures are each one's own.
+void log_shard(Shard shard, const PipelineFigures& figures) {
+  std::size_t requests = 0;
+  std::size_t own_requests = 0;
+  for (std::size_t i = 0; i < figures.config->sources.size(); ++i) {
+    for (const JobFigures& job : figures.sources[i].jobs) {
+      ++requests;
+      if (job.is_ours) ++own_requests;
+    }
+  }
+  base::log(base::LogLevel::Info, "working as a shard",
+            {{"shard", shard.ordinal},
+             {"shards", shard.count},
+             {"own_requests", own_requests},
+             {"requests", requests}});
+  if (own_requests > 0) return;
+  base::log(base::LogLevel::Warn,
+            "no request is this shard's own, so it scrapes nothing: write splitMatches: true or "
+            "shardBy: series in a source, or a smaller --shards",
+            {{"shard", shard.ordinal}, {"shards", shard.count}, {"requests", requests}});
 }
 
 }  // namespace
@@ -62,7 +85,8 @@ ClusterFigures Replicas::figures() const {
   return {.election = election_ ? election_->figures() : ElectionFigures{}, .shard = shard_};
 }
 
-void Replicas::start() {
+void Replicas::start(const PipelineFigures& figures) {
+  if (shard_.count > 1) log_shard(shard_, figures);
   if (election_) election_->start();
 }
 

@@ -18,9 +18,9 @@
 namespace fedwave::relay {
 
 struct ReplicaOptions {
-  ElectionOptions election;           // without a lease: no election
+  ElectionOptions election;            // without a lease: no election
   std::optional<std::int64_t> shards;  // none: the work is not shared
-  std::optional<std::int64_t> shard;  // none: by the number at the end of POD_NAME
+  std::optional<std::int64_t> shard;   // none: by the number at the end of POD_NAME
 };
 
 class Replicas {
@@ -33,8 +33,9 @@ class Replicas {
   [[nodiscard]] bool has_election() const { return election_ != nullptr; }
   [[nodiscard]] ClusterFigures figures() const;
 
-  // Once the pipeline has started; and when it scrapes no more.
-  void start();
+  // Once the pipeline has started; tells the log where this relay stands.
+  void start(const PipelineFigures& figures);
+  // When the pipeline scrapes no more.
   void release();
 
  private:

@@ -429,20 +429,26 @@ TEST_CASE("Times and names that cannot work are refused with the reason") {
   };
   const std::vector<Row> rows = {
       {[](auto& o) { o.lease = ""; }, "name of a lease"},
-      {[](auto& o) { o.lease = "Fedwave"; }, "name of a lease"},
+      {[](auto& o) { o.lease = "Foo_Bar"; },
+       "\"Foo_Bar\" cannot be the name of a lease; write --lease with small letters, digits, '-' "
+       "and '.', a letter or digit at both ends"},
       {[](auto& o) { o.lease = "a/b"; }, "name of a lease"},
       {[](auto& o) { o.lease = "-a"; }, "name of a lease"},
       {[](auto& o) { o.lease = std::string(254, 'a'); }, "name of a lease"},
       {[](auto& o) { o.lease_namespace = "../kube-system"; }, "name of a namespace"},
-      {[](auto& o) { o.lease_duration_ms = 10'000; }, "longer than the renew deadline"},
-      {[](auto& o) { o.renew_deadline_ms = 2'400; }, "1.2 times the retry period"},
-      {[](auto& o) { o.retry_ms = 0; }, "retry period"},
+      {[](auto& o) { o.lease_duration_ms = 10'000; },
+       "--lease-duration is 10s and has to be longer than --lease-renew-deadline, which is 10s; "
+       "write for example --lease-duration 15s"},
+      {[](auto& o) { o.renew_deadline_ms = 2'400; },
+       "--lease-renew-deadline is 2.4s and has to be longer than 1.2 times --lease-retry, which is "
+       "2s; write for example --lease-retry 480ms"},
+      {[](auto& o) { o.retry_ms = 0; }, "--lease-retry has to be above zero"},
       {[](auto& o) {
          o.lease_duration_ms = 1'000;
          o.renew_deadline_ms = 900;
          o.retry_ms = 100;
        },
-       "one second"}};
+       "--lease-duration is 1s and has to be longer than one second; write for example 15s"}};
   for (const Row& row : rows) {
     relay::ElectionOptions options = good;
     row.change(options);

@@ -53,6 +53,31 @@ TEST_CASE("Without the cluster's variables there is no service account") {
   }
 }
 
+TEST_CASE("An API server's address that cannot be one is refused with the variable's name") {
+  struct Row {
+    const char* host;
+    const char* port;
+    const char* message;
+  };
+  for (const Row& row :
+       {Row{"127.0.0.1", "abc",
+            "KUBERNETES_SERVICE_PORT is \"abc\": write the API server's port, 1 to 65535, or leave "
+            "it to Kubernetes, which sets it in every pod"},
+        Row{"127.0.0.1", "0", "KUBERNETES_SERVICE_PORT is \"0\": "},
+        Row{"127.0.0.1", "65536", "KUBERNETES_SERVICE_PORT is \"65536\": "},
+        Row{"127.0.0.1", "443 ", "KUBERNETES_SERVICE_PORT is \"443 \": "},
+        Row{"127.0.0.1", "tcp://10.0.0.1:443", "KUBERNETES_SERVICE_PORT is \"tcp://"},
+        Row{"https://10.0.0.1", "443",
+            "KUBERNETES_SERVICE_HOST is \"https://10.0.0.1\": write the API server's address "
+            "without https://, or leave it to Kubernetes"}}) {
+    CAPTURE(row.message);
+    const auto account = ServiceAccount::from(environment(
+        {{"KUBERNETES_SERVICE_HOST", row.host}, {"KUBERNETES_SERVICE_PORT", row.port}}));
+    REQUIRE_FALSE(account);
+    CHECK(account.error().message.starts_with(row.message));
+  }
+}
+
 TEST_CASE("A token that was replaced is read anew, and one that is gone or empty stays") {
   const AccountFolder folder;
   ServiceAccount account = folder.account();
@@ -91,7 +116,11 @@ TEST_CASE("The lease is looked for in the namespace asked for, else in the pod's
   const AccountFolder folder;
   const ServiceAccount account = folder.account();
   relay::ElectionOptions options{.lease = "fedwave"};
-  CHECK_FALSE(relay::complete_election(options, environment({}), account));
+  const auto without = relay::complete_election(options, environment({}), account);
+  REQUIRE_FALSE(without);
+  CHECK(without.error().message == "cannot read " + folder.path() +
+                                       "/namespace: No such file or directory; write "
+                                       "--lease-namespace, or set POD_NAMESPACE");
   folder.write("namespace", "of-the-account");
   CHECK(relay::complete_election(options, environment({}), account)->lease_namespace ==
         "of-the-account");
@@ -99,4 +128,13 @@ TEST_CASE("The lease is looked for in the namespace asked for, else in the pod's
   CHECK(relay::complete_election(options, env, account)->lease_namespace == "of-the-pod");
   options.lease_namespace = "asked-for";
   CHECK(relay::complete_election(options, env, account)->lease_namespace == "asked-for");
+}
+
+TEST_CASE("Where there is no service account at all, that is told, and not the namespace") {
+  const ServiceAccount nowhere("https://10.0.0.1:443", "/nowhere");
+  const auto completed = relay::complete_election({.lease = "fedwave"}, environment({}), nowhere);
+  REQUIRE_FALSE(completed);
+  CHECK(completed.error().message ==
+        "cannot read /nowhere/token: No such file or directory; the pod needs its service "
+        "account's token: automountServiceAccountToken: true");
 }

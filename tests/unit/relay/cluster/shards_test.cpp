@@ -136,10 +136,21 @@ TEST_CASE("a shard that there cannot be is refused with what to write") {
     std::string message;
   };
   const Row rows[] = {
-      {3, 3, "", "shard 3 of 3: ordinals count from 0"},
-      {3, -1, "", "shard -1 of 3: ordinals count from 0"},
-      {1, 1, "", "shard 1 of 1: ordinals count from 0"},
-      {3, {}, "fedwave-3", "shard 3 of 3: ordinals count from 0 (POD_NAME is \"fedwave-3\")"},
+      {3, 3, "fedwave-1",
+       "there is no shard 3 of 3: they are 0 to 2; write --shard 0 to 2, or how many there are "
+       "with "
+       "--shards"},
+      {3, -1, "",
+       "there is no shard -1 of 3: they are 0 to 2; write --shard 0 to 2, or how many there are "
+       "with --shards"},
+      {1, 1, "",
+       "there is no shard 1 of 1: the only one is 0; write --shard 0, or how many there are with "
+       "--shards"},
+      {3,
+       {},
+       "fedwave-3",
+       "there is no shard 3 of 3 (POD_NAME is \"fedwave-3\"): they are 0 to 2; write as many with "
+       "--shards as the StatefulSet has replicas"},
       {0, {}, "fedwave-0", "--shards 0: write how many relays share the work, from 1 to 1000"},
       {1001, 0, "", "--shards 1001: write how many relays share the work, from 1 to 1000"},
       {3,

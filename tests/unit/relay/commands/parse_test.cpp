@@ -126,7 +126,7 @@ TEST_CASE("parse of what cannot be read ends with 2 and says why") {
   CHECK(missing.err == "fedwave: cannot open /nonexistent/page: No such file or directory\n");
   const Run folder({.file = "/"});
   CHECK(folder.exit_code == 2);
-  CHECK(folder.err == "fedwave: cannot read /: Is a directory\n");
+  CHECK(folder.err == "fedwave: cannot read /: Is a directory; name the file in it\n");
 }
 
 TEST_CASE("parse says when its output cannot be written") {
