@@ -1,6 +1,7 @@
 """What the chart renders, as somebody reads it who has to run it: types, selectors, secrets, rights."""
 import base64
 import copy
+import json
 import os
 import re
 import unittest
@@ -11,9 +12,11 @@ from support.chart.cases import WORKLOADS, ChartCase, each_case
 from support.chart.render import CHART
 
 STATUS_PORT = "status"
+COMPONENT = "app.kubernetes.io/component"
 STANDARD_LABELS = {"helm.sh/chart", *(f"app.kubernetes.io/{name}" for name in (
     "name", "instance", "version", "component", "part-of", "managed-by"))}
 SELECTOR_LABELS = {f"app.kubernetes.io/{name}" for name in ("name", "instance", "component")}
+EXCLUDED_PORTS = "traffic.sidecar.istio.io/excludeInboundPorts"
 KUBELET_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
@@ -87,6 +90,26 @@ class ManifestsTest(ChartCase):
             for item in case.own(kind):
                 self.assertLessEqual(STANDARD_LABELS, item["metadata"]["labels"].keys(), item)
 
+    def test_labels_of_one_s_own_are_there_once_and_selectors_still_meet(self):
+        [case] = [case for case in self.cases() if case.name == "ci/names-values.yaml"]
+        labels = case.workload()["metadata"]["labels"]
+        self.assertEqual((labels["team"], labels["app.kubernetes.io/part-of"], labels[COMPONENT]),
+                         ("observability", "mesh", "relay"))
+        [case] = [case for case in self.cases() if case.name == "ci/service-monitor-values.yaml"]
+        [monitor] = case.own("ServiceMonitor")
+        self.assertEqual(monitor["metadata"]["labels"]["app.kubernetes.io/part-of"], "monitoring")
+
+    def test_names_that_look_like_numbers_stay_texts(self):
+        made = render.render(settings=["wavefront.proxyAddress=p:2878", "fullnameOverride=relay"],
+                             release="123", namespace="456")
+        for item in made.objects():
+            self.assertEqual(item["metadata"]["namespace"], "456")
+            self.assertEqual(item["metadata"]["labels"]["app.kubernetes.io/instance"], "123")
+
+    def test_a_dot_in_the_release_s_name_is_none_in_a_service_s(self):
+        made = render.render(settings=["wavefront.proxyAddress=p:2878"], release="mesh.1")
+        self.assertEqual({item["metadata"]["name"] for item in made.objects()}, {"mesh-1-fedwave"})
+
     @each_case
     def test_every_selector_meets_the_pods(self, case):
         labels = case.pod()["metadata"]["labels"]
@@ -157,6 +180,38 @@ class ManifestsTest(ChartCase):
                 self.assertIn(config_map[1], [*there, case.values["existingConfigMap"]])
             else:
                 self.assertIn(f" {workload} ", f"{command} ")
+
+    @each_case
+    def test_the_notes_say_when_the_image_has_no_registry(self, case):
+        image = case.container()["image"]
+        self.assertEqual("and set image.registry" in case.notes, "/" not in image, image)
+
+    @each_case
+    def test_who_tests_the_release_reaches_the_status_port(self, case):
+        for test in [item for item in case.own("Pod") if "helm.sh/hook" in item["metadata"]["annotations"]]:
+            for policy in case.own("NetworkPolicy"):
+                allowed = policy["spec"]["ingress"][0].get("from")
+                near = [peer["podSelector"] for peer in allowed or [] if peer.keys() == {"podSelector"}]
+                self.assertTrue(allowed is None or any(
+                    selects(pods["matchLabels"], test["metadata"]["labels"]) for pods in near), policy)
+            if case.values["istio"]["mode"] == "sidecar":  # the test has none
+                self.assertEqual(case.pod()["metadata"]["annotations"][EXCLUDED_PORTS],
+                                 str(case.values["statusPort"]))
+
+    @each_case
+    def test_what_a_test_of_the_release_has_printed_can_be_read(self, case):
+        for test in [item for item in case.own("Pod") if "helm.sh/hook" in item["metadata"]["annotations"]]:
+            policy = test["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
+            self.assertEqual(policy, "before-hook-creation")  # helm test --logs
+
+    def test_a_status_page_with_credentials_or_tls_has_no_test(self):
+        for status, is_there in (({"listen": ":9464"}, True), ({"bearer_token_file": "/t"}, False),
+                                 ({"tls_config": {"cert_file": "/c", "key_file": "/k"}}, False)):
+            extra = json.dumps({"status": status})
+            made = render.render(set_json=['wavefront.proxyAddress="p:2878"', f"extraConfig={extra}"],
+                                 include_hooks=True)
+            with self.subTest(status=status):
+                self.assertEqual(bool(made.objects("Pod")), is_there)
 
     @each_case
     def test_only_who_can_share_the_work_has_replicas(self, case):
@@ -265,7 +320,7 @@ class SafetyTest(ChartCase):
         asked, wavefront = case.values["networkPolicy"], case.values["wavefront"]
         sinks = wavefront["url"] or wavefront["proxyAddress"]
         sinks = sinks.split(",") if isinstance(sinks, str) else sinks
-        ports = [{53}, set(asked["prometheus"]["ports"]) or prometheus_ports(case),
+        ports = [{53, 5353}, set(asked["prometheus"]["ports"]) or prometheus_ports(case),
                  set(asked["wavefront"]["ports"]) or {port_of(sink) for sink in sinks if sink} or {443, 2878}]
         if case.pod()["spec"]["automountServiceAccountToken"]:
             ports.append(set(asked["apiServer"]["ports"]))
@@ -353,6 +408,45 @@ class PodTest(ChartCase):
             [volume] = [item for item in case.pod()["spec"]["volumes"]
                         if item["name"] == "istio-certs"]
             self.assertEqual(volume["emptyDir"]["medium"], "Memory")
+
+    @staticmethod
+    def annotations_of(mode, own, **settings):
+        asked = {"wavefront.proxyAddress": "p:2878", "istio.mode": mode, "podAnnotations": own, **settings}
+        made = render.render(set_json=[f"{key}={json.dumps(value)}" for key, value in asked.items()])
+        [pod] = [item["spec"]["template"] for item in made.objects("Deployment")]
+        annotations = pod["metadata"]["annotations"]
+        [config] = render.read_yaml(annotations["proxy.istio.io/config"])
+        return config, annotations
+
+    def test_what_envoy_is_told_besides_is_merged_with_what_the_relay_needs(self):
+        certs = {"OUTPUT_CERTS": "/etc/istio-certs"}
+        for mode, own, expected in (
+                ("certs", "concurrency: 1", {"concurrency": 1, "holdApplicationUntilProxyStarts": True,
+                                             "proxyMetadata": certs}),
+                ("certs",
+                 "proxyMetadata: {OUTPUT_CERTS: /x, MORE: more}\nholdApplicationUntilProxyStarts: false",
+                 {"holdApplicationUntilProxyStarts": False, "proxyMetadata": {**certs, "MORE": "more"}}),
+                ("sidecar", "terminationDrainDuration: 40s",
+                 {"holdApplicationUntilProxyStarts": True, "terminationDrainDuration": "40s"})):
+            with self.subTest(mode=mode, own=own):
+                self.assertEqual(self.annotations_of(mode, {"proxy.istio.io/config": own})[0], expected)
+
+    def test_envoy_mounts_the_certificates_beside_what_it_mounts_already(self):
+        place = {"mountPath": "/etc/istio-certs"}
+        ours, theirs = {"name": "istio-certs", **place}, {"name": "a", "mountPath": "/a"}
+        key = "sidecar.istio.io/userVolumeMount"
+        for own, expected in (({}, [ours]),
+                              ({key: json.dumps([theirs])}, [theirs, ours]),
+                              ({key: json.dumps({"a": {"mountPath": "/a"}})},
+                               {"a": {"mountPath": "/a"}, "istio-certs": place})):
+            with self.subTest(own=own):
+                self.assertEqual(json.loads(self.annotations_of("certs", own)[1][key]), expected)
+
+    def test_envoy_outlives_the_last_delivery_but_not_the_pod(self):
+        for grace, period, expected in (("20s", 45, "25s"), ("1m", 90, "65s"), ("58500ms", 60, "60s")):
+            config, _ = self.annotations_of("sidecar", {}, extraConfig={"shutdownGrace": grace},
+                                            terminationGracePeriodSeconds=period)
+            self.assertEqual(config["terminationDrainDuration"], expected)
 
 
 if __name__ == "__main__":

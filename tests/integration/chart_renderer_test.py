@@ -31,6 +31,7 @@ data:
   lines: {{ .Files.Lines "data/one.txt" | join "+" }}
   files: {{ range $name, $_ := .Files.Glob "*/*" }}{{ $name }} {{ end }}
   api: "{{ .Capabilities.APIVersions.Has "example.com/v1" }}"
+  there: {{ (lookup "v1" "Secret" .Release.Namespace "s").kind | default "nothing" }}
 ---
 # Nothing but a comment.
 ---
@@ -67,7 +68,12 @@ class ChartRendererTest(unittest.TestCase):
         self.assertEqual(data, {
             "text": "mine/small-4", "number": "10000000", "table": {"kept": 1, "gone": 2},
             "list": "[1,2]", "absent": "", "lines": "first+second", "files": "data/one.txt",
-            "api": "true"})
+            "api": "true", "there": "nothing"})
+
+    def test_objects_of_the_cluster_are_looked_up(self):
+        secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": "mine"}}
+        self.assertEqual(self.data(namespace="mine", cluster=[secret])["there"], "Secret")
+        self.assertEqual(self.data(namespace="other", cluster=[secret])["there"], "nothing")
 
     def test_manifests_come_in_the_order_of_installation(self):
         self.assertEqual([manifest["kind"] for manifest in self.render().manifests],
@@ -99,6 +105,12 @@ class ChartRendererTest(unittest.TestCase):
         self.assertEqual(self.refusal("refuse=not today"),
                          "execution error at (small/templates/b.yaml:1:27): not today")
         self.assertIn("a name is needed", self.refusal("name=null"))
+
+    def test_a_cluster_that_is_too_old_is_refused(self):
+        self.write("Chart.yaml", CHART["Chart.yaml"] + 'kubeVersion: ">=1.25.0-0"\n')
+        self.assertTrue(self.render(kube_version="1.25.3-gke.100").manifests)
+        self.assertIn("chart requires kubeVersion: >=1.25.0-0 which is incompatible with Kubernetes v1.24.9",
+                      self.refusal(kube_version="1.24.9"))
 
     def test_the_schema_is_asked_first(self):
         self.assertIn("number: 'x' is not of type 'integer'", self.refusal("number=x", "refuse=both"))

@@ -1,18 +1,24 @@
 """The chart as text: what is made from it is current, wrong values are refused, all of it is clean YAML."""
 import copy
+import functools
 import glob
 import json
 import os
 import re
 import subprocess
+import tempfile
 import unittest
 
 from support.chart import generated, render
 from support.chart.render import CHART, ChartError
 from support.fedwave import SOURCE_ROOT
+from support.files import write_below
+from support.prometheus import PROMTOOL
 
 YAMLLINT = os.path.join(SOURCE_ROOT, "tests", "integration", "support", "chart", "yamllint.yaml")
 PROXY = {"wavefront.proxyAddress": "proxy:2878"}
+# What only a chart that contains this one sets: a default would have it do so in vain.
+OF_PARENTS = {"enabled"}
 # Types of Kubernetes, of which values.yaml shows what is set.
 PARTLY_SHOWN = [("livenessProbe",), ("readinessProbe",), ("startupProbe",), ("resources",),
                 ("podSecurityContext",), ("securityContext",)]
@@ -55,14 +61,20 @@ class GeneratedTest(unittest.TestCase):
                 self.assertEqual(generated.rendered_case(values, exact_numbers=True).text(),
                                  generated.rendered_case(values).text())
 
-    def test_the_plain_manifests_have_one_address_to_edit_and_nothing_of_helm(self):
+    def test_the_plain_manifests_say_which_lines_to_edit_and_have_nothing_of_helm(self):
         text = read(os.path.join(generated.CHARTS, "manifests", "fedwave.yaml"))
-        self.assertEqual(re.findall(r"proxyAddress: (\S+)\n", text), [generated.PROXY])
-        self.assertEqual(text.count("the one line to edit"), 1)
+        marked = dict(re.findall(r"(?m)^ +# Yours: .*\n[- ]+(\w+): (\S+)$", text))
+        [container] = [item["spec"]["template"]["spec"]["containers"][0] for item in render.read_yaml(text)
+                       if item["kind"] == "Deployment"]
+        self.assertEqual(marked, {"proxyAddress": generated.PROXY, "image": container["image"],
+                                  "url": "http://prometheus.istio-system.svc:9090/federate"})
+        self.assertIn(f"the {['no', 'one', 'two', 'three'][len(marked)]} lines", text)
         self.assertNotRegex(text, r"managed-by|helm\.sh|\bnamespace: default")
         [kustomization] = render.read_yaml(
             read(os.path.join(generated.CHARTS, "manifests", "kustomization.yaml")))
         self.assertEqual(kustomization["resources"], ["fedwave.yaml"])
+        [image] = kustomization["images"]
+        self.assertEqual(image["name"], container["image"].partition(":")[0])
 
     def test_the_values_for_prometheus_hold_the_shipped_rules_and_job(self):
         folder = os.path.join(generated.CHARTS, "prometheus")
@@ -73,6 +85,36 @@ class GeneratedTest(unittest.TestCase):
         self.assertEqual([{"scrape_configs": jobs}],
                          render.read_yaml(read(os.path.join(folder, "federate.scrape.yaml"))))
         self.assertNotIn("{{", values["extraScrapeConfigs"])  # that chart takes it for a template
+
+
+    def test_with_the_values_for_prometheus_there_are_buckets_and_quantiles(self):
+        path = os.path.join(generated.CHARTS, "prometheus", "prometheus.values.yaml")
+        [values] = render.read_yaml(read(path))
+        intervals = values["server"]["global"]
+        rules = values["serverFiles"]["recording_rules.yml"]
+        kept = self.quantiles(rules, intervals["scrape_interval"], intervals["evaluation_interval"])
+        self.assertEqual(kept.returncode, 0, kept.stdout + kept.stderr)
+        # The interval that the community's chart has by itself.
+        self.assertNotEqual(self.quantiles(rules, "1m", intervals["evaluation_interval"]).returncode, 0)
+
+    @staticmethod
+    def quantiles(rules, scraped_every, evaluated_every):
+        """promtool's word on whether steady traffic has rates and a p50."""
+        labels = 'job="kubernetes-pods",app="reviews",reporter="source"'
+        name = "istio_request_duration_milliseconds_bucket"
+        tested = {"rule_files": ["rules.yaml"], "evaluation_interval": evaluated_every, "tests": [{
+            "interval": scraped_every,
+            "input_series": [{"values": "0+60x50", "series": f'{name}{{{labels},le="{bound}"}}'}
+                             for bound in ("10", "+Inf")],
+            # Not on the minute, or even scrapes a minute apart would have two within one.
+            "promql_expr_test": [{"eval_time": "10m30s", "expr": f"count(federate:{made})",
+                                  "exp_samples": [{"labels": "{}", "value": count}]}
+                                 for made, count in ((name, 2), (f"{name}_p50", 1))]}]}
+        with tempfile.TemporaryDirectory(prefix="fedwave-chart-") as folder:
+            write_below(folder, "rules.yaml", json.dumps(rules))
+            test = write_below(folder, "test.yaml", json.dumps(tested))
+            return subprocess.run([PROMTOOL, "test", "rules", test], capture_output=True, text=True,
+                                  check=False)
 
 
 # What is refused: a part of the message, and values that bring it about, alone.
@@ -105,6 +147,15 @@ REFUSED = (
      {**PROXY, "updateStrategy.rollingUpdate": {"maxSurge": 1}}),
     ("updateStrategy starts a second relay beside the first",
      {**ELECTION, "persistence.enabled": True, "updateStrategy.type": "RollingUpdate"}),
+    ("updateStrategy.type=Recreate is for a Deployment, and mode is statefulset",
+     {**PROXY, "mode": "statefulset", "updateStrategy.type": "Recreate"}),
+    ("updateStrategy.type=OnDelete is for a StatefulSet, and mode is deployment",
+     {**PROXY, "updateStrategy.type": "OnDelete"}),
+    ("updateStrategy.rollingUpdate does not go with updateStrategy.type=Recreate",
+     {**PROXY, "updateStrategy": {"type": "Recreate", "rollingUpdate": {"maxUnavailable": 1}}}),
+    ("updateStrategy.rollingUpdate does not go with updateStrategy.type=OnDelete",
+     {**PROXY, "mode": "statefulset",
+      "updateStrategy": {"type": "OnDelete", "rollingUpdate": {"partition": 1}}}),
     ("the sink may spool 5GiB, and the volume holds 2Gi: set spool.emptyDirSizeLimit=6Gi",
      {**PROXY, "spool.bytes": "5GiB"}),
     ("the sink may spool 20GiB, and the volume holds 4Gi: set persistence.size=23Gi",
@@ -153,6 +204,10 @@ REFUSED = (
     ("wavefront.url needs a token", {"wavefront.url": "https://example.wavefront.com"}),
     ("wavefront.token and wavefront.existingSecret are both set", {**URL, "wavefront.token": "t"}),
     ("preset=none leaves nothing to ask Prometheus for", {**PROXY, "preset": "none"}),
+    ("podAnnotations has a proxy.istio.io/config that is no YAML map",
+     {**PROXY, "istio.mode": "sidecar", "podAnnotations": {"proxy.istio.io/config": "concurrency"}}),
+    ("podAnnotations has a sidecar.istio.io/userVolumeMount that is no JSON",
+     {**PROXY, "istio.mode": "certs", "podAnnotations": {"sidecar.istio.io/userVolumeMount": "more"}}),
     ("serviceMonitor and podMonitor would scrape every pod twice",
      {**PROXY, "serviceMonitor.enabled": True, "podMonitor.enabled": True}),
     ("serviceMonitor finds pods through the Service",
@@ -163,12 +218,58 @@ REFUSED = (
      {**PROXY, "podDisruptionBudget.enabled": True, "podDisruptionBudget.minAvailable": 1}),
     ("podDisruptionBudget says nothing",
      {**PROXY, "podDisruptionBudget.enabled": True, "podDisruptionBudget.maxUnavailable": None}),
-    ("terminationGracePeriodSeconds=20 would kill the relay",
-     {**PROXY, "terminationGracePeriodSeconds": 20}),
+    ("(shutdownGrace, 20s): set it to 30 or more", {**PROXY, "terminationGracePeriodSeconds": 20}),
+    ("(shutdownGrace, 2m): set it to 130 or more", {**PROXY, "extraConfig": {"shutdownGrace": "2m"}}),
+    ("terminationGracePeriodSeconds=45 would kill the relay",
+     {"config": "sinks: [{proxyAddress: 'p:2878'}]\nshutdownGrace: 60s"}),
+    ("livenessProbe has httpGet and tcpSocket, and takes one of them: set livenessProbe.httpGet=null",
+     {**PROXY, "livenessProbe.tcpSocket": {"port": "status"}}),
+    ("startupProbe asks nothing", {**PROXY, "startupProbe.httpGet": None}),
+    ("livenessProbe.successThreshold=3, and Kubernetes takes only 1",
+     {**PROXY, "livenessProbe.successThreshold": 3}),
+    ("startupProbe.successThreshold=2, and Kubernetes takes only 1",
+     {**PROXY, "startupProbe.successThreshold": 2}),
+    ("enabled=false is for a chart that contains this one", {**PROXY, "enabled": False}),
     ("zipkin.enabled needs to know the proxy",
      {**PROXY, "zipkin.enabled": True, "zipkin.externalName": ""}),
 )
 
+
+def running(kind, *arguments, replicas=1):
+    """A relay of the release's name, as the API server has it."""
+    container = {"name": "fedwave", "args": ["run", *arguments]}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": "fedwave", "namespace": "default"},
+            "spec": {"replicas": replicas, "template": {"spec": {"containers": [container]}}}}
+
+
+# The same for what depends on more than values: a part of the message, values, and how helm is called.
+SHARDS = {**PROXY, "mode": "statefulset", "replicaCount": 3, "sharding.enabled": True}
+REFUSED_THERE = (
+    ("until they are ready: set updateStrategy.type=Recreate for this one upgrade, or set it to 0 replicas",
+     {**ELECTION, "replicaCount": 3}, {"is_upgrade": True, "cluster": [running("Deployment")]}),
+    ("until they are ready: set it to 0 replicas first (kubectl -n default scale statefulset/fedwave",
+     {**ELECTION, "mode": "statefulset"}, {"is_upgrade": True, "cluster": [running("StatefulSet")]}),
+    ("the relay that runs now has no sharding", SHARDS,
+     {"is_upgrade": True, "cluster": [running("StatefulSet")]}),
+    ("mode=statefulset has other pods with other volumes, and the Deployment fedwave runs",
+     SHARDS, {"is_upgrade": True, "cluster": [running("Deployment")]}),
+    ("mode=deployment has other pods with other volumes, and the StatefulSet fedwave runs",
+     PROXY, {"is_upgrade": True, "cluster": [running("StatefulSet")]}),
+    ("the Service would be called 1-fedwave, and Kubernetes wants a letter first", PROXY, {"release": "1"}),
+)
+TAKEN_THERE = (
+    ({**ELECTION, "replicaCount": 3},
+     {"is_upgrade": True, "cluster": [running("Deployment", "--lease=fedwave")]}),
+    ({**ELECTION, "replicaCount": 3}, {"is_upgrade": True, "cluster": [running("Deployment", replicas=0)]}),
+    ({**ELECTION, "updateStrategy.type": "Recreate"},
+     {"is_upgrade": True, "cluster": [running("Deployment")]}),
+    ({**ELECTION, "persistence.enabled": True}, {"is_upgrade": True, "cluster": [running("Deployment")]}),
+    (SHARDS, {"is_upgrade": True, "cluster": [running("StatefulSet", "--shards=2"),
+                                             running("Deployment", replicas=0)]}),
+    (ELECTION, {"is_upgrade": True}),
+    ({**PROXY, "fullnameOverride": "relay"}, {"release": "1"}),
+    (PROXY, {"release": "mesh.1"}),
+)
 
 # What looks like one of these and works.
 TAKEN = (
@@ -185,29 +286,42 @@ TAKEN = (
     {**PROXY, "prometheus.timeout": "1m", "prometheus.interval": "60s"},
     {**OWN, "wavefront.existingSecret": "token",
      "config": "sinks: [{proxyAddress: 'p:2878', tokenFile: /var/run/secrets/fedwave/token}]"},
+    {**PROXY, "terminationGracePeriodSeconds": 20, "extraConfig": {"shutdownGrace": "10s"}},
+    {**PROXY, "terminationGracePeriodSeconds": 5, "extraConfig": {"shutdownGrace": "${GRACE}"}},
+    {**PROXY, "livenessProbe": {"httpGet": None, "tcpSocket": {"port": "status"}}},
+    {**PROXY, "livenessProbe.exec": None, "readinessProbe.successThreshold": 3},
+    {**PROXY, "mode": "statefulset", "updateStrategy.type": "OnDelete"},
+    {**PROXY, "enabled": True},
+    {**PROXY, "podAnnotations": {"proxy.istio.io/config": "not ours"}},
     {"wavefront.proxyAddress": ["p", "[fd00::1]:2878", "HTTPS://user:pw@p:443/report", "${PROXY}:2878"]},
 )
 
 
 class RefusalTest(unittest.TestCase):
-    def refusal(self, values):
-        with self.assertRaises(ChartError) as caught:
-            rendered(values)
+    @classmethod
+    @functools.cache
+    def refusals(cls):
+        """[(what is expected in it, the message)]"""
+        rows = (*((expected, values, {}) for expected, values in REFUSED), *REFUSED_THERE)
+        return [(expected, cls().refusal(values, **keywords)) for expected, values, keywords in rows]
+
+    def refusal(self, values, **keywords):
+        with self.assertRaises(ChartError, msg=values) as caught:
+            rendered(values, **keywords)
         return str(caught.exception)
 
     def test_values_that_cannot_work_are_refused_with_what_to_write(self):
-        for expected, values in REFUSED:
-            with self.subTest(expected=expected, values=values):
-                message = self.refusal(values)
+        for expected, message in self.refusals():
+            with self.subTest(expected=expected):
                 problems = re.findall(r"(?m)^- (.*)$", message)
                 self.assertEqual(len(problems), 1, message)
                 self.assertIn(expected, problems[0])
                 self.assertTrue(message.startswith("execution error at (fedwave/templates/"), message)
 
     def test_values_that_work_are_taken(self):
-        for values in TAKEN:
-            with self.subTest(values=values):
-                self.assertTrue(rendered(values).manifests)
+        for values, keywords in (*((values, {}) for values in TAKEN), *TAKEN_THERE):
+            with self.subTest(values=values, **keywords):
+                self.assertTrue(rendered(values, **keywords).manifests)
 
     def test_all_problems_are_named_in_one_go(self):
         message = self.refusal({"replicaCount": 2, "zipkin.enabled": True, "zipkin.externalName": ""})
@@ -215,7 +329,7 @@ class RefusalTest(unittest.TestCase):
             self.assertIn(expected, message)
 
     def test_there_is_a_case_for_every_refusal_in_the_templates(self):
-        messages = [self.refusal(values) for _, values in REFUSED]
+        messages = [message for _, message in self.refusals()]
         texts = {path: read(path) for path in glob.glob(os.path.join(CHART, "templates", "**"),
                                                         recursive=True) if os.path.isfile(path)}
         calls = [call for text in texts.values()
@@ -229,9 +343,9 @@ class RefusalTest(unittest.TestCase):
                 self.assertTrue(any(re.search(f"(?m)^- {pattern}$", message) for message in messages))
 
     def test_a_refusal_says_what_to_write_instead(self):
-        for _, values in REFUSED:
-            self.assertRegex(self.refusal(values), r"(?m)^- .*: .*\b(set|keep|remove|write|add|enable|choose|"
-                             r"paste|or)\b")
+        for _, message in self.refusals():
+            self.assertRegex(message,
+                             r"(?m)^- .*: .*\b(set|keep|remove|write|add|enable|choose|paste|or)\b")
 
 
 def tables(schema, path=()):
@@ -295,7 +409,8 @@ class SchemaTest(unittest.TestCase):
                 if path[:1] in PARTLY_SHOWN or not table:
                     self.assertLessEqual(table.keys(), schema["properties"].keys())
                 else:
-                    self.assertEqual(table.keys(), schema["properties"].keys())
+                    known = schema["properties"].keys() - (OF_PARENTS if not path else set())
+                    self.assertEqual(table.keys(), known)
 
     def test_a_misspelt_key_is_refused_at_every_depth(self):
         known = tables(self.schema)
@@ -331,6 +446,40 @@ class SchemaTest(unittest.TestCase):
         if isinstance(default, dict):
             return "text", 7, [[1]]
         return ([[1]],)
+
+    def test_null_takes_any_default_away_or_is_refused_by_its_name(self):
+        everything = {**ELECTION, **URL, "wavefront.proxyAddress": "", "mode": "statefulset",
+                      "replicaCount": 2, "istio.mode": "certs", **{f"{key}.enabled": True for key in (
+                          "persistence", "zipkin", "podDisruptionBudget", "networkPolicy", "serviceMonitor",
+                          "prometheusRule")}}
+        paths = [path for path in {**tables(self.schema), **leaves(self.schema)} if self.has_default(path)]
+        self.assertGreater(len(paths), 100)
+        for path in paths:
+            with self.subTest(key=".".join(path)):
+                try:
+                    made = rendered({**everything, ".".join(path): None})
+                except ChartError as error:
+                    self.assertRegex(str(error),
+                                     "^(values don't meet|execution error at .*: the values cannot)")
+                    self.assertIn(path[-1], str(error))
+                else:
+                    self.assertEqual(re.findall(r'"(\w+)": null', json.dumps(made.objects())), [])
+
+    def has_default(self, path):
+        value = self.defaults
+        for key in path:
+            value = value.get(key) if isinstance(value, dict) else None
+        return bool(path) and value is not None
+
+    def test_what_kubernetes_would_refuse_is_refused(self):
+        for values, expected in (({"networkPolicy.apiServer.ports": []}, "networkPolicy.apiServer.ports: "),
+                                 ({"commonLabels.team": "a b!"}, "commonLabels.team: 'a b!'"),
+                                 ({"podLabels": {"a b": "c"}}, "podLabels: 'a b'"),
+                                 ({"fullnameOverride": "a.b"}, "fullnameOverride: 'a.b'"),
+                                 ({"fullnameOverride": "1a"}, "fullnameOverride: '1a'"),
+                                 ({"imagePullSecrets": [{"nam": "x"}]}, "imagePullSecrets.0: ")):
+            with self.subTest(values=values), self.assertRaisesRegex(ChartError, expected):
+                rendered({**PROXY, **values})
 
     def test_a_refused_value_is_named_with_its_path(self):
         for values, expected in (({"image.tga": "1"}, "image: .*'tga'"),

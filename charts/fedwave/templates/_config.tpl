@@ -116,6 +116,16 @@ documents). */}}
 {{- toYaml $http -}}
 {{- end -}}
 
+{{/* shutdownGrace as it is in force, as far as the configuration can be read. */}}
+{{- define "fedwave.shutdownGrace" -}}
+{{- $config := include "fedwave.configText" . | fromYaml -}}
+{{- ternary "20s" $config.shutdownGrace (kindIs "invalid" $config.shutdownGrace) -}}
+{{- end -}}
+
+{{- define "fedwave.shutdownGraceSeconds" -}}
+{{- divf (include "fedwave.shutdownGrace" . | include "fedwave.milliseconds") 1000 | ceil | int -}}
+{{- end -}}
+
 {{/* What each sink may have on the chart's volume, in bytes, as far as the configuration can be read. */}}
 {{- define "fedwave.spooledBytes" -}}
 {{- $found := list -}}

@@ -1,5 +1,5 @@
 {{/* Names. A StatefulSet's pods get the label NAME-HASH of at most 63 characters, and our suffixes have
-to fit: hence 52 for the full name. */}}
+to fit: hence 52 for the full name. A release may have dots in its name, a Service may not. */}}
 {{- define "fedwave.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
@@ -7,12 +7,13 @@ to fit: hence 52 for the full name. */}}
 {{- define "fedwave.fullname" -}}
 {{- $name := default .Chart.Name .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" -}}
+{{- $name = .Values.fullnameOverride -}}
 {{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 52 | trimSuffix "-" -}}
+{{- $name = .Release.Name -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" -}}
+{{- $name = printf "%s-%s" .Release.Name $name -}}
 {{- end -}}
+{{- $name | replace "." "-" | trunc 52 | trimSuffix "-" -}}
 {{- end -}}
 
 {{- define "fedwave.chart" -}}
@@ -61,23 +62,45 @@ to fit: hence 52 for the full name. */}}
 {{- end -}}
 {{- end -}}
 
-{{/* Selectors cannot be changed once they exist: these three labels and never another. */}}
-{{- define "fedwave.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "fedwave.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/component: relay
+{{/* As objects or, as other charts have them, as names alone; nothing where there are none. */}}
+{{- define "fedwave.pullSecrets" -}}
+{{- $secrets := list -}}
+{{- range concat .Values.global.imagePullSecrets .Values.imagePullSecrets -}}
+{{- $secrets = append $secrets (ternary (dict "name" .) . (kindIs "string" .)) -}}
+{{- end -}}
+{{- with $secrets -}}
+{{- toYaml . -}}
+{{- end -}}
 {{- end -}}
 
-{{/* What every object carries beside its name, instance and component. */}}
-{{- define "fedwave.commonLabels" -}}
-{{- $ours := dict "helm.sh/chart" (include "fedwave.chart" .) "app.kubernetes.io/version" .Chart.AppVersion -}}
-{{- $_ := merge $ours (dict "app.kubernetes.io/part-of" "fedwave" "app.kubernetes.io/managed-by" .Release.Service) -}}
-{{- toYaml (merge (deepCopy .Values.commonLabels) $ours) -}}
+{{/* Selectors cannot be changed once they exist: these three labels and never another. toYaml puts quotes
+around what would be a number. */}}
+{{- define "fedwave.selectorLabels" -}}
+{{- include "fedwave.identity" (dict "root" . "component" "relay") -}}
+{{- end -}}
+
+{{- define "fedwave.identity" -}}
+app.kubernetes.io/name: {{ include "fedwave.name" .root | toYaml }}
+app.kubernetes.io/instance: {{ toYaml .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
 {{- define "fedwave.labels" -}}
-{{ include "fedwave.selectorLabels" . }}
-{{ include "fedwave.commonLabels" . }}
+{{- include "fedwave.labelsOf" (dict "root" . "component" "relay" "more" dict) -}}
+{{- end -}}
+
+{{/* The labels of an object: of which component it is, and "more" of them above commonLabels. What
+selectors look for stays ours. */}}
+{{- define "fedwave.labelsOf" -}}
+{{- $identity := include "fedwave.identity" . -}}
+{{- $ours := dict "helm.sh/chart" (include "fedwave.chart" .root) "app.kubernetes.io/version" .root.Chart.AppVersion -}}
+{{- $_ := merge $ours (dict "app.kubernetes.io/part-of" "fedwave" "app.kubernetes.io/managed-by" .root.Release.Service) -}}
+{{- $all := merge (deepCopy (default dict .more)) .root.Values.commonLabels $ours -}}
+{{- range $key := keys (fromYaml $identity) -}}
+{{- $_ := unset $all $key -}}
+{{- end -}}
+{{ $identity }}
+{{ toYaml $all }}
 {{- end -}}
 
 {{/* Where things are inside the container. */}}

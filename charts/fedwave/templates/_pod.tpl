@@ -9,9 +9,9 @@ metadata:
   labels:
     {{- include "fedwave.podLabels" . | nindent 4 }}
 spec:
-  {{- with concat .Values.global.imagePullSecrets .Values.imagePullSecrets }}
+  {{- with include "fedwave.pullSecrets" . }}
   imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
   {{- end }}
   serviceAccountName: {{ include "fedwave.serviceAccountName" . }}
   automountServiceAccountToken: {{ include "fedwave.needsApiToken" . }}
@@ -197,29 +197,4 @@ volumeMounts:
 {{- $ours := dict "app.kubernetes.io/version" .Chart.AppVersion "app.kubernetes.io/part-of" "fedwave" "sidecar.istio.io/inject" $inject -}}
 {{- $selector := include "fedwave.selectorLabels" . | fromYaml -}}
 {{- toYaml (merge $selector (deepCopy .Values.podLabels) .Values.commonLabels $ours) -}}
-{{- end -}}
-
-{{- define "fedwave.podAnnotations" -}}
-{{- $annotations := include "fedwave.istioAnnotations" . | fromYaml -}}
-{{- with merge (deepCopy .Values.podAnnotations) $annotations -}}
-{{- toYaml . -}}
-{{- end -}}
-{{- end -}}
-
-{{/* "sidecar": the pod's traffic goes through Envoy, which has to outlive the last delivery.
-"certs": Envoy takes no traffic and only writes its certificates where the relay reads them. */}}
-{{- define "fedwave.istioAnnotations" -}}
-{{- if eq .Values.istio.mode "sidecar" }}
-proxy.istio.io/config: |
-  holdApplicationUntilProxyStarts: true
-  terminationDrainDuration: 25s
-{{- else if eq .Values.istio.mode "certs" }}
-proxy.istio.io/config: |
-  holdApplicationUntilProxyStarts: true
-  proxyMetadata:
-    OUTPUT_CERTS: {{ include "fedwave.certsDirectory" . }}
-sidecar.istio.io/userVolumeMount: '[{"name": "istio-certs", "mountPath": "{{ include "fedwave.certsDirectory" . }}"}]'
-traffic.sidecar.istio.io/includeInboundPorts: ""
-traffic.sidecar.istio.io/includeOutboundIPRanges: ""
-{{- end }}
 {{- end -}}

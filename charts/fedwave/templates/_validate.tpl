@@ -1,8 +1,9 @@
 {{/* Values that fit the schema and still cannot work: all that is wrong in one go, each with what to
-write instead. */}}
+write instead. Every template begins with this, because helm renders them in no order. */}}
 {{- define "fedwave.validate" -}}
+{{- $_ := merge .Values (include "fedwave.emptyValues" . | fromYaml) -}}
 {{- $problems := list -}}
-{{- range $group := list "replicas" "persistence" "spool" "config" "source" "destination" "monitoring" "rest" -}}
+{{- range $group := list "replicas" "upgrade" "persistence" "spool" "config" "source" "destination" "istio" "monitoring" "pod" "rest" -}}
 {{- with include (printf "fedwave.problems.%s" $group) $ | trim -}}
 {{- $problems = append $problems . -}}
 {{- end -}}
@@ -10,6 +11,29 @@ write instead. */}}
 {{- if $problems -}}
 {{- fail (printf "the values cannot work:\n%s" (join "\n" $problems)) -}}
 {{- end -}}
+{{- end -}}
+
+{{/* null takes a default away: a map or list that is gone is an empty one, and what is off is false. Of the
+rest the schema says what has to be there. */}}
+{{- define "fedwave.emptyValues" -}}
+wavefront: {}
+prometheus: {httpConfig: {}}
+extraConfig: {}
+leaderElection: {enabled: false}
+sharding: {enabled: false}
+persistence: {enabled: false, annotations: {}}
+updateStrategy: {}
+zipkin: {enabled: false}
+imagePullSecrets: []
+global: {imagePullSecrets: []}
+commonLabels: {}
+podAnnotations: {}
+podLabels: {}
+podDisruptionBudget: {enabled: false}
+networkPolicy: {enabled: false, prometheus: {}, wavefront: {}, apiServer: {}}
+serviceMonitor: {enabled: false}
+podMonitor: {enabled: false}
+prometheusRule: {enabled: false, disabled: [], alertLabels: {}}
 {{- end -}}
 
 {{- define "fedwave.problems.replicas" -}}
@@ -39,10 +63,51 @@ write instead. */}}
 {{- end }}
 {{- end }}
 {{- $strategy := .Values.updateStrategy }}
+{{- if and $is_statefulset (eq (toString $strategy.type) "Recreate") }}
+- updateStrategy.type=Recreate is for a Deployment, and mode is statefulset: set updateStrategy.type=RollingUpdate or OnDelete
+{{- else if and (not $is_statefulset) (eq (toString $strategy.type) "OnDelete") }}
+- updateStrategy.type=OnDelete is for a StatefulSet, and mode is deployment: set updateStrategy.type=Recreate or RollingUpdate
+{{- else if and $strategy.rollingUpdate (ne (default "RollingUpdate" $strategy.type) "RollingUpdate") }}
+- updateStrategy.rollingUpdate does not go with updateStrategy.type={{ $strategy.type }}: remove one of the two
+{{- end }}
 {{- if and $strategy (not $is_statefulset) (or (not .Values.leaderElection.enabled) .Values.persistence.enabled) }}
 {{- $surge := get (default dict $strategy.rollingUpdate) "maxSurge" | toString }}
 {{- if and (eq (default "RollingUpdate" $strategy.type) "RollingUpdate") (not (regexMatch "^0%?$" $surge)) }}
 - updateStrategy starts a second relay beside the first, and both would send everything, or wait for one volume: set updateStrategy.type=Recreate, or updateStrategy.rollingUpdate.maxSurge=0 and .maxUnavailable=1
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Whether new pods start while old ones run. */}}
+{{- define "fedwave.isRolling" -}}
+{{- if eq .Values.mode "statefulset" -}}
+true
+{{- else if .Values.updateStrategy -}}
+{{- ne (toString .Values.updateStrategy.type) "Recreate" -}}
+{{- else -}}
+{{- and .Values.leaderElection.enabled (not .Values.persistence.enabled) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Who sends beside the new pods for a while. Only "helm upgrade" sees what runs. */}}
+{{- define "fedwave.problems.upgrade" -}}
+{{- if .Release.IsUpgrade }}
+{{- $kinds := list "Deployment" "StatefulSet" }}
+{{- if eq .Values.mode "statefulset" }}
+{{- $kinds = reverse $kinds }}
+{{- end }}
+{{- $name := include "fedwave.fullname" . }}
+{{- $same := lookup "apps/v1" (first $kinds) .Release.Namespace $name }}
+{{- $other := lookup "apps/v1" (last $kinds) .Release.Namespace $name }}
+{{- $containers := dig "spec" "template" "spec" "containers" list $same | toJson }}
+{{- $meets := and (gt (dig "spec" "replicas" 0 $same | int) 0) (eq (include "fedwave.isRolling" .) "true") }}
+{{- range $feature, $option := dict "leaderElection" "--lease=" "sharding" "--shards=" }}
+{{- if and (index $.Values $feature).enabled $meets (not (contains $option $containers)) }}
+- the relay that runs now has no {{ $feature }}, and would send beside the new ones until they are ready: {{ ternary "set updateStrategy.type=Recreate for this one upgrade, or " "" (eq $.Values.mode "deployment") }}set it to 0 replicas first (kubectl -n {{ $.Release.Namespace }} scale {{ first $kinds | lower }}/{{ $name }} --replicas=0)
+{{- end }}
+{{- end }}
+{{- if gt (dig "spec" "replicas" 0 $other | int) 0 }}
+- mode={{ .Values.mode }} has other pods with other volumes, and the {{ last $kinds }} {{ $name }} runs: wait until nothing waits in its spool, then set it to 0 replicas (kubectl -n {{ .Release.Namespace }} scale {{ last $kinds | lower }}/{{ $name }} --replicas=0), then upgrade
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -149,6 +214,17 @@ write instead. */}}
 {{- end }}
 {{- end -}}
 
+{{- define "fedwave.problems.istio" -}}
+{{- $theirs := .Values.podAnnotations }}
+{{- if and (ne .Values.istio.mode "none") (hasKey (get $theirs "proxy.istio.io/config" | fromYaml) "Error") }}
+- podAnnotations has a proxy.istio.io/config that is no YAML map, and ours has to be merged with it: write for example "concurrency: 1"
+{{- end }}
+{{- $mounts := get $theirs "sidecar.istio.io/userVolumeMount" | default "[]" | printf "mounts: %s" | fromYaml }}
+{{- if and (eq .Values.istio.mode "certs") (not (or (kindIs "slice" $mounts.mounts) (kindIs "map" $mounts.mounts))) }}
+- podAnnotations has a sidecar.istio.io/userVolumeMount that is no JSON, and ours has to be added to it: write a list such as [{"name": "VOLUME", "mountPath": "/PLACE"}]
+{{- end }}
+{{- end -}}
+
 {{- define "fedwave.problems.monitoring" -}}
 {{- if and .Values.serviceMonitor.enabled .Values.podMonitor.enabled }}
 - serviceMonitor and podMonitor would scrape every pod twice: enable one of them
@@ -171,7 +247,31 @@ write instead. */}}
 {{- end }}
 {{- end -}}
 
+{{/* What the Kubernetes API would refuse, with words that do not lead to the values. */}}
+{{- define "fedwave.problems.pod" -}}
+{{- $name := include "fedwave.fullname" . }}
+{{- if not (regexMatch "^[a-z]" $name) }}
+- the Service would be called {{ $name }}, and Kubernetes wants a letter first: set fullnameOverride
+{{- end }}
+{{- range $probe := list "livenessProbe" "readinessProbe" "startupProbe" }}
+{{- with index $.Values $probe }}
+{{- $handlers := keys (pick (include "fedwave.withoutNulls" . | fromYaml) "exec" "grpc" "httpGet" "tcpSocket") | sortAlpha }}
+{{- if gt (len $handlers) 1 }}
+- {{ $probe }} has {{ join " and " $handlers }}, and takes one of them: set {{ $probe }}.{{ ternary "httpGet" (first $handlers) (has "httpGet" $handlers) }}=null
+{{- else if not $handlers }}
+- {{ $probe }} asks nothing: set {{ $probe }}=null for no probe, or write an httpGet
+{{- end }}
+{{- if and (ne $probe "readinessProbe") (ne (int (default 1 .successThreshold)) 1) }}
+- {{ $probe }}.successThreshold={{ int .successThreshold }}, and Kubernetes takes only 1 there: remove it
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "fedwave.problems.rest" -}}
+{{- if eq (toString .Values.enabled) "false" }}
+- enabled=false is for a chart that contains this one, where it is the dependency's condition (fedwave.enabled): remove it, or set replicaCount=0
+{{- end }}
 {{- $budget := .Values.podDisruptionBudget }}
 {{- if and $budget.enabled (not (kindIs "invalid" $budget.minAvailable)) (not (kindIs "invalid" $budget.maxUnavailable)) }}
 - podDisruptionBudget takes minAvailable or maxUnavailable, not both: set maxUnavailable=null beside minAvailable
@@ -179,8 +279,9 @@ write instead. */}}
 {{- if and $budget.enabled (kindIs "invalid" $budget.minAvailable) (kindIs "invalid" $budget.maxUnavailable) }}
 - podDisruptionBudget says nothing: set podDisruptionBudget.maxUnavailable=1
 {{- end }}
-{{- if and (not .Values.extraConfig.shutdownGrace) (le (int .Values.terminationGracePeriodSeconds) 20) }}
-- terminationGracePeriodSeconds={{ int .Values.terminationGracePeriodSeconds }} would kill the relay while it delivers what is in hand (shutdownGrace, 20s): set it to 30 or more
+{{- $grace := include "fedwave.shutdownGraceSeconds" . | int }}
+{{- if le (int .Values.terminationGracePeriodSeconds) $grace }}
+- terminationGracePeriodSeconds={{ int .Values.terminationGracePeriodSeconds }} would kill the relay while it delivers what is in hand (shutdownGrace, {{ include "fedwave.shutdownGrace" . }}): set it to {{ add $grace 10 }} or more
 {{- end }}
 {{- if and .Values.zipkin.enabled (not .Values.zipkin.externalName) }}
 - zipkin.enabled needs to know the proxy: set zipkin.externalName=wavefront-proxy.default.svc.cluster.local

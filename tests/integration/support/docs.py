@@ -5,6 +5,8 @@ Fences are read like this:
     ```sh            runs: bash -euo pipefail, one block after the other in one folder
     ```sh cluster    needs a cluster: bash only reads it, and what `helm install|upgrade|template` would
                      render from charts/… is rendered
+    ```sh docker     needs docker: bash only reads it
+    ```sh terminal   goes on until it is stopped, or for hours: bash only reads it
     ```yaml NAME     is written to NAME, for the blocks that follow
 
 Any other fence is only looked at; `bash`, `shell` and `console` are refused, so that none slips through.
@@ -30,7 +32,8 @@ from support.chart import render
 from support.files import write_below
 from support.processes import http_get, wait_until
 
-BLOCK_TIMEOUT_S = 60
+BLOCK_TIMEOUT_S = 120
+NOT_RUN = (("cluster",), ("docker",), ("terminal",))
 _DATA = os.path.join(fedwave.SOURCE_ROOT, "tests", "data", "golden", "01-istio-federated")
 _FENCE = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _CONFIG = """clusterName: mesh-1
@@ -68,6 +71,11 @@ def blocks(path):
         text = file.read()
     return [Block(text.count("\n", 0, match.start()) + 1, *_split(match[2]),
                   textwrap.dedent(match[3])) for match in _FENCE.finditer(text)]
+
+
+def images(manifests):
+    """What the containers of a text of manifests run."""
+    return set(re.findall(r"^[ -]*image: [\"']?([^\s\"']+)", manifests, re.MULTILINE))
 
 
 def _split(info):

@@ -50,11 +50,12 @@ def stale():
 _PLAIN_HEAD = """\
 # fedwave without Helm: Istio's federated metrics to a Wavefront proxy.
 #
-#   1. Put your proxy's address behind "proxyAddress:" below; the rest fits Istio's usual places.
+#   1. Write what is yours into the three lines below a "# Yours": the proxy, Prometheus where it is not
+#      Istio's own, and the image as your nodes can pull it.
 #   2. kubectl apply -n NAMESPACE -f fedwave.yaml
 #
 # From then on edit the ConfigMap in the cluster or here: the pod takes it without a restart.
-# With kustomize: name this folder as a resource and patch what is yours.
+# With kustomize: name this folder as a resource and patch what is yours; kustomization.yaml has the image.
 # Made from charts/fedwave by tests/integration/support/chart/update_goldens.py.
 """
 _KUSTOMIZATION = """\
@@ -63,7 +64,14 @@ apiVersion: kustomize.config.k8s.io/v1beta1
 kind: Kustomization
 resources:
 - fedwave.yaml
+images:
+- name: fedwave
+  newName: fedwave  # where your nodes can pull it: REGISTRY/fedwave
 """
+# What nobody can know but who installs it, by its key.
+_YOURS = {"proxyAddress": "the Wavefront proxy, as host:port",
+          "url": "Prometheus, with /federate",
+          "image": "the image in your registry, as REGISTRY/fedwave:VERSION"}
 # Lines that speak of a Helm release, which this is not.
 _HELMS_OWN = re.compile(r"^ *(helm\.sh/chart|app\.kubernetes\.io/managed-by): .*\n|"
                         r"^  namespace: .*\n|^    # Generated from the chart's values.*\n",
@@ -74,19 +82,25 @@ def _plain_manifests():
     manifests = render.render(set_json=[f'wavefront.proxyAddress="{PROXY}"']).manifests
     text = "".join(f"---\n{manifest['text']}\n" for manifest in manifests)
     text = _HELMS_OWN.sub("", text)
-    text, edits = re.subn(r"(?m)^( *)(- )?(proxyAddress: .*)$",
-                          r"\1# Your Wavefront proxy, as host:port: the one line to edit.\n\1\2\3", text)
-    if edits != 1:
-        raise ValueError(f"the plain manifests have {edits} addresses to edit instead of one")
+    for key, what in _YOURS.items():
+        text, edits = re.subn(rf"(?m)^( *)({key}: .*)$", rf"\1# Yours: {what}.\n\1\2", text)
+        if edits != 1:
+            raise ValueError(f"the plain manifests have {edits} lines with {key} instead of one")
     folder = os.path.join(CHARTS, "manifests")
     return {os.path.join(folder, "fedwave.yaml"): _PLAIN_HEAD + text,
             os.path.join(folder, "kustomization.yaml"): _KUSTOMIZATION}
 
 
 _VALUES_HEAD = """\
-# istio.rules.yaml and federate.scrape.yaml as values of the community's chart:
-#   helm upgrade --install prometheus prometheus-community/prometheus -f prometheus.values.yaml
+# istio.rules.yaml and federate.scrape.yaml as values of the community's chart, and how often they need
+# scrapes. README.md beside this file has the commands.
 # Made from these two files by tests/integration/support/chart/update_goldens.py.
+server:
+  global:
+    # Rates and quantiles look at the last two scrapes within a minute: every 25 seconds or more often.
+    scrape_interval: 15s
+    # fedwave asks every minute: at least one new result each time, whatever comes late.
+    evaluation_interval: 30s
 """
 
 

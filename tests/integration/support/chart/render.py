@@ -49,13 +49,14 @@ class Rendered(NamedTuple):
 
 
 def render(chart=CHART, values=(), set_json=(), settings=(), set_file=(), release="fedwave",
-           namespace="default", api_versions=(), kube_version="1.29.0", is_upgrade=False, include_hooks=False,
-           exact_numbers=False, check_schema=True):
-    """`values` are files, later ones above earlier ones; ChartError when helm would refuse."""
+           namespace="default", api_versions=(), kube_version="1.29.0", is_upgrade=False, cluster=(),
+           include_hooks=False, exact_numbers=False, check_schema=True):
+    """`values` are files, later ones above earlier ones; `cluster` are objects that are there already.
+    ChartError when helm would refuse."""
     answer = _ask({"chart": os.path.abspath(chart), "value_files": list(values),
                    "set_json": list(set_json), "set": list(settings), "set_file": list(set_file),
                    "release": release, "namespace": namespace, "api_versions": list(api_versions),
-                   "kube_version": kube_version, "is_upgrade": is_upgrade,
+                   "kube_version": kube_version, "is_upgrade": is_upgrade, "cluster": list(cluster),
                    "exact_numbers": exact_numbers})
     if check_schema and answer.get("schema") and "values" in answer:
         _hold_against_schema(answer["values"], answer["schema"])

@@ -34,6 +34,25 @@ type capabilities struct {
 var builtIn = []string{"v1", "apps/v1", "batch/v1", "coordination.k8s.io/v1", "networking.k8s.io/v1",
 	"policy/v1", "rbac.authorization.k8s.io/v1"}
 
+// checkKubeVersion refuses, as helm does, a cluster that is not what Chart.yaml asks for.
+func checkKubeVersion(wanted, there string) error {
+	if wanted == "" {
+		return nil
+	}
+	constraint, err := semver.NewConstraint(wanted)
+	if err != nil {
+		return fmt.Errorf("kubeVersion %q: %w", wanted, err)
+	}
+	version, err := semver.NewVersion(there)
+	if err != nil {
+		return fmt.Errorf("--kube-version %q: %w", there, err)
+	}
+	if !constraint.Check(version) {
+		return fmt.Errorf("chart requires kubeVersion: %s which is incompatible with Kubernetes v%s", wanted, version)
+	}
+	return nil
+}
+
 func capabilitiesOf(asked request) (capabilities, error) {
 	parsed, err := semver.NewVersion(asked.KubeVersion)
 	if err != nil {

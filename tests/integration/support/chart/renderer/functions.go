@@ -21,7 +21,7 @@ func (e *engine) functions() template.FuncMap {
 		"tpl":           e.tpl,
 		"required":      required,
 		"fail":          func(text string) (string, error) { return "", failure(text) },
-		"lookup":        func(_, _, _, _ string) table { return table{} },
+		"lookup":        e.lookup,
 		"getHostByName": func(string) string { return "" },
 		"toYaml":        toYAML,
 		"fromYaml":      fromYAML,
@@ -33,6 +33,18 @@ func (e *engine) functions() template.FuncMap {
 		functions[name] = function
 	}
 	return functions
+}
+
+// lookup finds one object of the cluster by its name; lists of them are not needed here.
+func (e *engine) lookup(version, kind, namespace, name string) table {
+	for _, object := range e.cluster {
+		described, _ := object["metadata"].(table)
+		if object["apiVersion"] == version && object["kind"] == kind &&
+			described["namespace"] == namespace && described["name"] == name {
+			return object
+		}
+	}
+	return table{}
 }
 
 func required(text string, value interface{}) (interface{}, error) {

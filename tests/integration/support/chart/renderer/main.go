@@ -23,6 +23,7 @@ type request struct {
 	IsUpgrade    bool     `json:"is_upgrade"`
 	KubeVersion  string   `json:"kube_version"`
 	APIVersions  []string `json:"api_versions"`
+	Cluster      []table  `json:"cluster"` // objects that are there already, for `lookup`
 	ExactNumbers bool     `json:"exact_numbers"`
 	Documents    string   `json:"documents"` // YAML to read instead of a chart
 }
@@ -75,6 +76,9 @@ func renderChart(asked request, given *answer) error {
 	given.Schema = loaded.schema
 	given.Values, err = mergedValues(loaded, asked)
 	if err != nil {
+		return err
+	}
+	if err := checkKubeVersion(loaded.metadata.KubeVersion, asked.KubeVersion); err != nil {
 		return err
 	}
 	rendered, err := execute(loaded, given.Values, asked)

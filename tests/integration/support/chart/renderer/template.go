@@ -17,8 +17,9 @@ type failure string
 func (f failure) Error() string { return string(f) }
 
 type engine struct {
-	root  *template.Template
-	depth map[string]int // of nested includes, by name
+	root    *template.Template
+	depth   map[string]int // of nested includes, by name
+	cluster []table
 }
 
 type release struct {
@@ -33,7 +34,8 @@ func execute(loaded *chart, values table, asked request) (map[string]string, err
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{root: template.New(loaded.metadata.Name).Option("missingkey=zero"), depth: map[string]int{}}
+	e := &engine{root: template.New(loaded.metadata.Name).Option("missingkey=zero"), depth: map[string]int{},
+		cluster: asked.Cluster}
 	e.root.Funcs(e.functions())
 	names := make([]string, 0, len(loaded.templates))
 	for name := range loaded.templates {
