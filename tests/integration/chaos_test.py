@@ -16,11 +16,11 @@ from support.chaos.content import CLUSTER, HOST, POISON, Content, Place, Scrape
 from support.chaos.ledger import Check, Ledger
 from support.chaos.receiver import Receiver
 from support.chaos.schedule import Mood, TornTail
-from support.processes import wait_until
+from support.processes import DEADLINE_S, wait_until
 from support.relay_case import OK, config
 
 RUN = os.path.join(fedwave.SOURCE_ROOT, "tests", "chaos", "run.py")
-LOSSES = 1
+LOSSES, NOT_PROVEN = 1, 2
 SEED = 1
 BUSY_SEED = 138  # within fifteen seconds every fault, eleven lives, a full disk, five torn tails
 
@@ -180,7 +180,7 @@ class ReceiverTest(unittest.TestCase):
         self.receiver.begin(iter([mood]))
         wait_until(lambda: self.receiver.periods[mood.kind] > before, mood.kind, every_s=0.01)
 
-    def post(self, lines, token=None, timeout_s=5):
+    def post(self, lines, token=None, timeout_s=DEADLINE_S):
         """The head of the answer; "" for the end of the connection without one."""
         body = gzip.compress("".join(f"{line}\n" for line in lines).encode())
         head = (f"POST /report?f=wavefront HTTP/1.1\r\nAuthorization: Bearer "
@@ -292,28 +292,40 @@ class RunTest(FedwaveCase):
         """(exit code, figures, what it printed)"""
         path = os.path.join(self.folder, "figures.json")
         done = subprocess.run([sys.executable, RUN, "--json", path, *options], check=False,
-                              capture_output=True, text=True, timeout=280,
+                              capture_output=True, text=True,
                               env=fedwave.environment(env))
         output = done.stdout + done.stderr
         self.assertTrue(os.path.exists(path), output)
         return done.returncode, json.loads(self.read("figures.json")), output
 
     def test_nothing_is_lost(self):
-        code, figures, output = self.chaos("--minutes", "0.25", "--seed", str(BUSY_SEED))
-        print(output)
-        self.assertEqual(code, OK, output)
-        self.assertGreaterEqual(figures["kills"], 4)
-        self.assertGreater(figures["scrapes"], 10)
-        self.assertGreater(figures["readings"], 20)
-        self.assertGreater(figures["torn_tails"], 0)
-        self.assertGreater(figures["findings"]["quarantined"], 0)
-        self.assertGreater(len(figures["met"]), 5)
+        for minutes in (0.25, 1, 3):  # a machine with little time for us gets more
+            code, figures, output = self.chaos("--minutes", str(minutes), "--seed", str(BUSY_SEED))
+            print(output)
+            self.assertIn(code, (OK, NOT_PROVEN), output)
+            idle = [what for what, count in self.deeds(figures).items() if not count]
+            if not idle:
+                return
+        self.fail(f"too little happened: no {idle}\n{output}")
+
+    @staticmethod
+    def deeds(figures):
+        """What a run has to have gone through; something false for what it has not."""
+        deeds = {"kills": figures["kills"] >= 4, "scrapes": figures["scrapes"] > 10,
+                 "readings": figures["readings"] > 20, "torn_tails": figures["torn_tails"],
+                 "quarantined": figures["findings"]["quarantined"],
+                 "met": len(figures["met"]) > 5}
         if figures["may_mount"]:
-            self.assertGreater(figures["full_disks_met"], 0)
+            deeds["full_disks_met"] = figures["full_disks_met"]
+        return deeds
 
     def test_without_a_spool_on_disk_the_losses_are_found(self):
-        code, figures, output = self.chaos("--no-spool", "--kills", "3", "--patience", "2",
-                                           "--seed", str(SEED), env={"TMPDIR": self.folder})
+        for kills in (3, 15):  # where a life is over before anything was read, nothing is lost
+            code, figures, output = self.chaos(
+                "--no-spool", "--kills", str(kills), "--patience", "2", "--seed", str(SEED),
+                env={"TMPDIR": self.folder})
+            if code not in (OK, NOT_PROVEN):
+                break
         self.assertEqual(code, LOSSES, output)
         self.assertGreater(len(figures["findings"]["lost"]), 0)
         self.assertEqual(figures["findings"]["wrong"], [])

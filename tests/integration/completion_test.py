@@ -67,7 +67,7 @@ class BashTest(FedwaveCase):
         """The proposals for each line."""
         done = subprocess.run(["bash", "--norc", self.ask_script, self.script],
                               input="".join(line + "\n" for line in lines), text=True,
-                              capture_output=True, timeout=60, cwd=self.pages, check=False)
+                              capture_output=True, timeout=120, cwd=self.pages, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         answers = [set(filter(None, answer.split("\t"))) for answer in done.stdout.splitlines()]
         self.assertEqual(len(answers), len(lines))

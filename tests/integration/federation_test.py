@@ -9,7 +9,6 @@ import os
 import re
 import subprocess
 import tempfile
-import time
 import unittest
 
 from support import fedwave, istio_sample
@@ -18,7 +17,7 @@ from support.points import name_of, parse
 from support.processes import wait_until
 from support.prometheus import PROMTOOL, RULES, SCRAPE, Prometheus
 
-DEADLINE_S = 150
+DEADLINE_S = 200
 RULE_CASES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "prometheus",
                           "istio.rules_test.yaml")
 COLLECTORS = os.path.join(fedwave.SOURCE_ROOT, "tests", "data", "golden", "01-istio-federated",
@@ -184,6 +183,7 @@ class FederationTest(unittest.TestCase):
         cls.relay_exit = cls.relay.stop()
         cls.lines = cls.receiver.lines()
         cls.points = [parse(line) for line in cls.lines]
+        cls.crowded = cls.prometheus.crowded_seconds()
 
     @classmethod
     def start_preset(cls, outer):
@@ -264,28 +264,31 @@ class FederationTest(unittest.TestCase):
         summary = self.receiver.output()
         self.assertRegex(summary, rf"(?m)^points +{len(self.points)}$")
         self.assertRegex(summary, r"(?m)^rejected +0$")
-        self.assertRegex(summary, r"(?m)^duplicates +0$")
-        self.assertRegex(summary, r"(?m)^conflicts +0$")  # one point, two values
+        again = sum(point.timestamp in self.crowded for point in self.points)
+        for what in ("duplicates", "conflicts"):  # the same line, one point with two values
+            [count] = re.findall(rf"(?m)^{what} +(\d+)$", summary)
+            self.assertLessEqual(int(count), again, what)
 
     def test_a_sample_that_prometheus_repeats_is_sent_once(self):
         seen = set()
         for point in self.points:
             key = (point.name, point.timestamp, tuple(sorted(point.tags.items())))
-            self.assertNotIn(key, seen)
+            if point.timestamp not in self.crowded:
+                self.assertNotIn(key, seen)
             seen.add(key)
 
     def test_values_and_timestamps_are_those_that_prometheus_stored(self):
         for selector, name, tags in COMPARED:
             with self.subTest(series=selector):
                 [(_, samples)] = self.prometheus.stored(selector)
-                # Wavefront is told seconds; scrapes are a second apart, so these stay distinct.
-                stored = {at_ms // 1000: value for at_ms, value in samples.items()}
-                self.assertEqual(len(stored), len(samples))
+                stored = {}
+                for at_ms, value in samples.items():
+                    stored.setdefault(at_ms // 1000, set()).add(value)
                 points = compared(self.lines, name, tags)
                 self.assertGreaterEqual(len(points), POINTS_COMPARED_MIN)
                 for point in points:
                     self.assertIn(point.timestamp, stored, point)
-                    self.assertEqual(point.value, stored[point.timestamp], point)
+                    self.assertIn(point.value, stored[point.timestamp], point)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import unittest
 from support import fedwave
 from support.case import FedwaveCase
 from support.points import normalised, parse, parse_distribution
-from support.web import page, status
+from support.web import in_turn, page, status
 
 GOLDEN = os.path.join(fedwave.SOURCE_ROOT, "tests", "data", "golden")
 PAIRS = sorted(os.listdir(GOLDEN))
@@ -116,21 +116,17 @@ class GoldenTest(FedwaveCase):
         converted = [pair for pair in PAIRS if len(scrapes_of(pair)) == 2]
         self.assertEqual(converted, ["09-convert-histograms"])
         for pair in converted:
-            [delivered] = [parse_distribution(line) for line in self.delivered(pair, "1s", 1)]
-            [shown] = [parse_distribution(line) for line in self.dumped(pair, interval="1s")]
+            [delivered] = [parse_distribution(line) for line in self.delivered(pair, "5s", 1)]
+            [shown] = [parse_distribution(line) for line in self.dumped(pair, interval="5s")]
             self.assertEqual((delivered.name, delivered.source, delivered.tags),
                              (shown.name, shown.source, shown.tags))
             self.assertEqual({mean for mean, _ in delivered.centroids},
                              {mean for mean, _ in shown.centroids})
 
     def delivered(self, pair, interval, lines):
-        """What a receiver gets of a page server that has each of the scrapes once."""
+        """What a receiver gets of a page server that gives each of the scrapes once."""
         pages = [page(text) for text in scrapes_of(pair)]
-
-        def next_page(exchange):
-            (pages.pop(0) if pages else status(503))(exchange)
-
-        server = self.web_server({"/federate": next_page})
+        server = self.web_server({"/federate": in_turn(*pages, status(503))})
         receiver = self.receiver("--strict", name=f"receiver-{pair}")
         config = text_of(pair, "config.yaml")
         config = config.replace(PROMETHEUS, server.address).replace(PROXY, receiver.address)

@@ -1,15 +1,17 @@
 """Pages that want to harm: each ends in an error of its own, the others do not notice."""
+import re
 import unittest
 
 from support import fedwave, hostile, web
 from support.points import parse
-from support.relay_case import OK, RelayCase, Ticks, config, source_of
+from support.processes import DEADLINE_S
+from support.relay_case import LATE, OK, RelayCase, Ticks, config, source_of
 
 UNREADABLE = 2
 MEMORY_BYTES_MAX = 200 << 20
 INTERVAL_S = 5
 IMPATIENT_S = 2  # for those that are there to be waited for
-DUMP_TIMEOUT_S = 10
+DUMP_TIMEOUT_S = 10  # for what takes long to inflate
 MEBIBYTE = 1 << 20
 LIMITS = {"bodySize": MEBIBYTE, "lineLength": 4096, "labels": 50, "samples": 5000}
 TIMED_OUT = f"within {IMPATIENT_S * 1000} ms"
@@ -57,19 +59,20 @@ class HostileSourcesTest(RelayCase):
         relay = self.relay(config(
             [f"{{proxyAddress: '{receiver.address}'}}"],
             [*(self.source(name) for name in HOSTILE),
-             *(source_of(self.server, path, "3s", f", prefix: '{path[1:]}.'") for path in GOOD)]),
+             *(source_of(self.server, path, f"{INTERVAL_S}s", f", prefix: '{path[1:]}.'")
+               for path in GOOD)]),
             "--log-format", "json", "--log-level", "debug")
         arrived = self.good_points(receiver)
-        self.wait_for(relay, lambda: self.scrapes(relay) >= set(HOSTILE),
-                      "a scrape of everything", 60)
+        self.wait_for(relay, lambda: not self.without_their_error(relay),
+                      "the error of each", 2 * DEADLINE_S)
         arrived = self.wait_for_more(relay, receiver, arrived)
         before = {name: len(self.server.requests(path_of(name))) for name in HOSTILE}
         self.wait_for(relay, lambda: all(
             len(self.server.requests(path_of(name))) > count for name, count in before.items()),
-            "another scrape of everything", 60)
+            "another scrape of everything", 2 * DEADLINE_S)
         self.wait_for_more(relay, receiver, arrived)
         memory = relay.peak_memory_bytes()
-        self.assertEqual(relay.stop(timeout_s=60), OK, relay.output())
+        self.assertEqual(relay.stop(), OK, relay.output())
         self.assertEqual(receiver.stop(), OK, receiver.output())
         self.assert_errors(relay)
         if not fedwave.has_sanitizers():
@@ -81,8 +84,16 @@ class HostileSourcesTest(RelayCase):
         return source_of(self.server, path_of(name), f"{seconds}s",
                          f", name: {name}, limits: {{{limits_text(changed)}}}")
 
-    def scrapes(self, relay):
-        return {event["source"] for event in self.events(relay, "scraped")}
+    def errors(self, relay):
+        errors = {}
+        for event in self.events(relay, "scrape failed"):
+            errors.setdefault(event["source"], []).append(event["error"])
+        return errors
+
+    def without_their_error(self, relay):
+        errors = self.errors(relay)
+        return [name for name, (_, _, said) in HOSTILE.items()
+                if not any(re.search(said, error) for error in errors.get(name, []))]
 
     def good_points(self, receiver):
         names = [parse(line).name for line in receiver.lines()]
@@ -93,44 +104,43 @@ class HostileSourcesTest(RelayCase):
         def enough():
             now = self.good_points(receiver)
             return now if all(now[path] >= before[path] + more for path in GOOD) else None
-        return self.wait_for(relay, enough, "points of the good sources")
+        return self.wait_for(relay, enough, "points of the good sources", 2 * DEADLINE_S)
 
     def assert_errors(self, relay):
-        errors = {}
-        for event in self.events(relay, "scrape failed"):
-            errors.setdefault(event["source"], []).append(event["error"])
-        for name, (_, _, said) in HOSTILE.items():
+        self.assertEqual(self.without_their_error(relay), [])
+        for name, errors in self.errors(relay).items():
             with self.subTest(source=name):
-                self.assertIn(name, errors)
-                for error in errors[name]:
-                    self.assertRegex(error, said)
-        self.assertLessEqual(errors.keys(), HOSTILE.keys())  # the good ones never failed
+                # Besides, a busy machine may keep any of them waiting; the good ones have no other.
+                said = HOSTILE[name][2] if name in HOSTILE else LATE
+                for error in errors:
+                    self.assertRegex(error, f"{said}|{LATE}")
 
 
 class HostileDumpTest(RelayCase):
     """With the default limits, which allow a lot, memory stays bounded all the same."""
 
-    def dump(self, answer):
+    def dump(self, answer, timeout_s):
         """(exit code, peak memory in bytes, standard error)"""
         self.server.answers["/hostile"] = answer
         source = (f"{{url: '{self.server.url('/hostile')}', "
-                  f"collection: {{timeout: {DUMP_TIMEOUT_S}s}}}}")
+                  f"collection: {{timeout: {timeout_s}s}}}}")
         path = self.write("dump.yaml", config(["{type: stdout}"], [source]))
-        return fedwave.run_measured("dump", "--config", path, timeout_s=4 * DUMP_TIMEOUT_S)
+        return fedwave.run_measured("dump", "--config", path, timeout_s=timeout_s + DEADLINE_S)
 
-    def assert_bounded(self, answer, said):
-        code, memory, stderr = self.dump(answer)
+    def assert_bounded(self, answer, said, timeout_s):
+        code, memory, stderr = self.dump(answer, timeout_s)
         self.assertEqual(code, UNREADABLE, stderr)
         self.assertRegex(stderr, said)
         if not fedwave.has_sanitizers():
             self.assertLess(memory, MEMORY_BYTES_MAX)
 
     def test_an_endless_line(self):
-        self.assert_bounded(hostile.endless_line, r"limits\.(lineLength|bodySize)")
+        self.assert_bounded(hostile.endless_line, r"limits\.(lineLength|bodySize)", DEADLINE_S)
 
     def test_a_gzip_bomb(self):
         self.assert_bounded(hostile.gzip_bomb(5 * 1024),
-                            rf"limits\.(lineLength|bodySize)|within {DUMP_TIMEOUT_S * 1000} ms")
+                            rf"limits\.(lineLength|bodySize)|within {DUMP_TIMEOUT_S * 1000} ms",
+                            DUMP_TIMEOUT_S)
 
 
 if __name__ == "__main__":

@@ -45,10 +45,10 @@ class HttpsSourceTest(unittest.TestCase):
             file.write(text)
         return path
 
-    def config(self, site, tls=(), token=TOKENS["first"], sink="127.0.0.1:2878"):
+    def config(self, site, tls=(), token=TOKENS["first"], sink="127.0.0.1:2878", interval="60s"):
         """A configuration with the token in a file; `tls` are lines of tls_config."""
         token_file = self.write("token", token + "\n")
-        lines = ["flushInterval: 5s", "defaultCollectionInterval: 1s",
+        lines = ["flushInterval: 5s", f"defaultCollectionInterval: {interval}",
                  "sinks:", f"- proxyAddress: {sink}",
                  "sources:", "  prometheus_sources:", f"  - url: '{self.nginx.url(site)}'",
                  "    httpConfig:", f"      bearer_token_file: {token_file}"]
@@ -128,7 +128,7 @@ class HttpsSourceTest(unittest.TestCase):
     def test_a_rewritten_token_file_is_picked_up_without_a_restart(self):
         receiver = fedwave.Receiver(self.folder)
         self.addCleanup(receiver.stop)
-        config = self.config("plain", [self.trusted()], sink=receiver.address)
+        config = self.config("plain", [self.trusted()], sink=receiver.address, interval="1s")
         relay = fedwave.relay(config, self.folder)
         self.addCleanup(relay.stop)
         before = len(self.nginx.requests("plain"))
@@ -137,15 +137,15 @@ class HttpsSourceTest(unittest.TestCase):
             self.assertTrue(relay.running(), relay.output())
             return [request.bearer for request in self.nginx.requests("plain")[before:]]
 
-        wait_until(lambda: "first" in bearers(), relay.output, 30)
+        wait_until(lambda: "first" in bearers(), relay.output)
         self.write("token", WRONG_TOKEN)
-        wait_until(lambda: "nobody" in bearers(), relay.output, 30)
-        wait_until(lambda: "status 401" in relay.output(), relay.output, 10)
+        wait_until(lambda: "nobody" in bearers(), relay.output)
+        wait_until(lambda: "status 401" in relay.output(), relay.output)
         self.write("token", TOKENS["second"] + "\n")
-        wait_until(lambda: "second" in bearers(), relay.output, 30)
+        wait_until(lambda: "second" in bearers(), relay.output)
         # The series without a timestamp gives a new point with every scrape that succeeds.
         arrived = len(receiver.lines())
-        wait_until(lambda: len(receiver.lines()) > arrived, relay.output, 30)
+        wait_until(lambda: len(receiver.lines()) > arrived, relay.output)
         self.assertEqual(relay.stop(), 0, relay.output())
         self.assert_no_token(relay.output())
         self.assert_no_token("\n".join(receiver.lines()))

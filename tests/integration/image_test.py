@@ -11,8 +11,8 @@ import unittest
 
 from support import fedwave, web
 from support.case import FedwaveCase
-from support.processes import Server, wait_until
-from support.relay_case import OK, RelayCase, config, source_of
+from support.processes import DEADLINE_S, Server, wait_until
+from support.relay_case import OK, RelayCase, Ticks, config, source_of
 
 ROOT = fedwave.SOURCE_ROOT
 BUILD_SCRIPT = os.path.join(ROOT, "charts", "image", "build.sh")
@@ -116,9 +116,11 @@ class FirstProcess(Server):
             return int(file.read() or 0)
 
     def send_signal(self, number):
-        os.kill(self.inner_pid(), number)
+        pid = self.inner_pid()
+        if pid:  # else it has just ended
+            os.kill(pid, number)
 
-    def stop(self, timeout_s=30):
+    def stop(self, timeout_s=DEADLINE_S):
         if self.running() and self.inner_pid():
             self.send_signal(signal.SIGTERM)
             try:
@@ -141,7 +143,7 @@ def refusal():
 class FirstProcessTest(RelayCase):
     def start(self, sinks, *top):
         config_path = self.write("config.yaml", config(
-            sinks, [source_of(self.server, interval="500ms")], *top))
+            sinks, [source_of(self.server)], *top))
         relay = FirstProcess(config_path, self.folder)
         self.addCleanup(relay.stop)
         self.wait_for_ticks(relay, 1)
@@ -163,12 +165,12 @@ class FirstProcessTest(RelayCase):
     def test_a_word_to_stop_ends_it_in_good_order(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             with self.subTest(signal=number):
+                self.ticks = self.server.answers["/metrics"] = Ticks()
                 receiver = self.receiver("--strict", name=number.name)
                 relay = self.start([f"{{proxyAddress: {receiver.address}}}"])
-                before = self.ticks.count
                 relay.send_signal(number)
                 self.assertEqual(relay.wait(), OK, relay.output())
-                self.assertIn(before, self.ticks.seen_in(receiver.lines()))
+                self.assert_all_ticks(receiver.lines(), relay)
 
     def test_other_signals_do_not_end_it(self):
         relay = self.start(["{type: stdout}"])
@@ -184,8 +186,7 @@ class FirstProcessTest(RelayCase):
         self.wait_for(relay, lambda: self.server.requests("/report"))
         relay.send_signal(signal.SIGTERM)
         wait_until(lambda: "stopping" in relay.output(), relay.output)
-        relay.send_signal(signal.SIGTERM)
-        self.assertEqual(relay.wait(), 128 + signal.SIGTERM)
+        self.assertEqual(relay.insist(signal.SIGTERM), 128 + signal.SIGTERM)
 
 
 if __name__ == "__main__":

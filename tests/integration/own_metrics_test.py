@@ -10,7 +10,7 @@ import unittest
 from support import fedwave, web
 from support.kube_api import KubeApi
 from support.metrics_page import MetricsPage
-from support.processes import accepts_connections, free_port, http_get, http_post
+from support.processes import DEADLINE_S, accepts_connections, free_port, http_get, http_post
 from support.prometheus import PROMTOOL
 from support.relay_case import OK, RelayCase, Ticks, config, source_of
 
@@ -126,12 +126,12 @@ class OwnMetricsTest(RelayCase):
             f"{{name: failing, proxyAddress: '{receiver.address}', batchSize: 5}}",
             f"{{name: part, proxyAddress: '{receiver.address}', limits: {{name: 20}}, "
             "filters: {metricDenyList: ['denied.by.one.*', 'poison.*']}}",
-            f"{{name: dead, proxyAddress: '127.0.0.1:{free_port()}'}}"], "50ms")
+            f"{{name: dead, proxyAddress: '127.0.0.1:{free_port()}'}}"], "500ms")
         before = MetricsPage("")
         for _ in range(READINGS):
             before = self.assert_sound(self.page(relay), before)
         self.wait_for(relay, lambda: self.has_seen_everything(self.page(relay)),
-                      "every kind of trouble")
+                      "every kind of trouble", 2 * DEADLINE_S)
         self.assert_sound(self.page(relay), before)
         self.assertTrue(taken)
         self.assertEqual(relay.stop(), OK, relay.output())
@@ -141,8 +141,8 @@ class OwnMetricsTest(RelayCase):
         sinks = [f"{{name: one, proxyAddress: '{receiver.address}'}}",
                  f"{{name: dead, proxyAddress: '127.0.0.1:{free_port()}'}}",
                  f"{{name: two, proxyAddress: '{receiver.address}', batchSize: 5}}"]
-        sources = [source_of(self.server, interval="50ms", more=", name: ticks"),
-                   source_of(self.server, "/histograms", "50ms",
+        sources = [source_of(self.server, interval="500ms", more=", name: ticks"),
+                   source_of(self.server, "/histograms", "500ms",
                              ", name: typed, convertHistograms: true")]
         path = self.write("relay.yaml", config(sinks[:1], sources[:1]))
         relay = fedwave.Listening(["run", "--config", path, "--log-format", "json"], self.folder)
@@ -157,9 +157,16 @@ class OwnMetricsTest(RelayCase):
                 page = self.page(relay)
                 self.assertEqual(page.sums_that_differ(), [])
                 leaving += page.total("fedwave_sink_leaving_points")
+            if sinks[1] in chosen[0]:
+                self.wait_for(relay, lambda: self.has_work_in_hand(self.page(relay)))
         self.assertGreater(leaving, 0, "points of the dead sink have waited")
         self.assertGreater(page.total("fedwave_samples_before_total"), 0)
         self.assertEqual(page.total("fedwave_config_reloads_total", result="applied"), 12)
+
+    @staticmethod
+    def has_work_in_hand(page):
+        return (page.total("fedwave_sink_waiting_points", sink="dead") and
+                page.total("fedwave_samples_read_total", source="typed"))
 
     def assert_sound(self, page, before):
         self.assertEqual(page.sums_that_differ(), [])

@@ -6,7 +6,7 @@ import unittest
 
 from support import fedwave, web
 from support.processes import free_port
-from support.relay_case import OK, RelayCase, Ticks, config, source_of
+from support.relay_case import LATE, OK, RelayCase, Ticks, config, left_at_the_end, source_of
 from support.web import WebServer
 
 DISTRIBUTION = "!M "
@@ -70,11 +70,26 @@ class LogTest(RelayCase):
         server.stop()
         self.wait_for(relay, lambda: len(self.told(relay, "scrape failed")) >= 2)
         self.stop_well(relay)
-        told = [event["message"] for event in self.events(relay)
-                if event["message"] in ("scrape failed", "scraping again")]
-        self.assertEqual(told, ["scrape failed", "scraping again", "scrape failed"])
+        self.assertEqual(self.news_but_late_ones(relay),
+                         ["scrape failed", "scraping again", "scrape failed"])
         levels = {event["level"] for event in self.told(relay, "scrape failed")}
         self.assertEqual(levels, {"warning"})
+
+    def news_but_late_ones(self, relay):
+        """As though no scrape had been given up, which is news of its own, and so is what follows."""
+        told = []
+        is_late = False
+        for event in self.events(relay):
+            message = event["message"]
+            if message not in ("scrape failed", "scraping again"):
+                continue
+            if LATE in event.get("error", ""):
+                is_late = True
+                continue
+            if not (is_late and told[-1:] == [message]):
+                told.append(message)
+            is_late = False
+        return told
 
     def test_a_source_that_never_answers_is_told_once(self):
         self.server.answers["/hangs"] = web.nothing
@@ -108,11 +123,12 @@ class LogTest(RelayCase):
     def test_an_empty_page_is_told_once(self):
         self.server.answers["/empty"] = web.page("")
         relay = self.relay(config(["{type: stdout}"], [
-            source_of(self.server, "/empty", "100ms", more=", name: empty")]),
+            source_of(self.server, "/empty", more=", name: empty")]),
             "--log-format", "json", "--log-level", "debug")
         self.wait_for_scrapes(relay, "empty", 4)
         self.stop_well(relay)
-        self.assertEqual(relay.output().count("the page is empty"), 1)
+        told = relay.output().count("the page is empty")
+        self.assertTrue(1 <= told <= 1 + self.late_scrapes(relay), told)
 
 
 class AccountTest(RelayCase):
@@ -142,9 +158,9 @@ class AccountTest(RelayCase):
             [source_of(self.server, more=", name: mixed, "
                        "filters: {metricDenyList: ['denied.everywhere.*']}"),
              source_of(self.server, "/histograms", more=", name: typed, convertHistograms: true")],
-            "shutdownGrace: 2s"), "--log-format", "json")
-        self.wait_for_ticks(relay, 3)
-        self.wait_for(relay, lambda: self.observed >= 300)
+            "shutdownGrace: 10s"), "--log-format", "json")
+        for receiver in (whole, part):
+            self.wait_for(relay, lambda lines=receiver.lines: self.are_of_both(lines()))
         self.stop_well(relay)
         fates = {(event["source"], event["sink"]): event
                  for event in self.events(relay, "what became of the samples")}
@@ -152,14 +168,25 @@ class AccountTest(RelayCase):
         self.assert_samples_add_up(relay, fates)
         self.assert_points_add_up(relay, fates, {"whole": whole, "part": part})
 
+    @staticmethod
+    def are_of_both(lines):
+        """Of several scrapes of either source."""
+        return (sum(line.startswith('"ticks.value"') for line in lines) >= 3 and
+                any(line.startswith(DISTRIBUTION) for line in lines))
+
     def assert_samples_add_up(self, relay, fates):
         for fate in fates.values():
             self.assertEqual(fate["read"], sum(fate[what] for what in (
                 "filtered", "repeated", "rejected", "converted", "written")), fate)
-        read = {event["source"]: event["read"] for event in self.events(relay, "source figures")}
+        sources = {event["source"]: event for event in self.events(relay, "source figures")}
+        read = {name: figures["read"] for name, figures in sources.items()}
+        good = {name: figures["scrapes"] - self.late_scrapes(relay, name)
+                for name, figures in sources.items()}
         self.assertEqual({key: fate["read"] for key, fate in fates.items()},
                          {(source, sink): read[source] for source, sink in fates})
-        scrapes = self.ticks.count
+        scrapes = good["mixed"]
+        self.assertTrue(self.ticks.count - self.late_scrapes(relay, "mixed") <= scrapes <=
+                        self.ticks.count, (scrapes, self.ticks.count))
         self.assertEqual(read["mixed"], 7 * scrapes)
         mixed = fates["mixed", "whole"]
         self.assertEqual([mixed[what] for what in ("filtered", "repeated", "rejected", "written")],
@@ -169,7 +196,7 @@ class AccountTest(RelayCase):
                          [2 * scrapes, scrapes - 1, 3 * scrapes, scrapes + 1])
         typed = fates["typed", "whole"]
         self.assertEqual((typed["converted"], typed["written"]), (typed["read"], 0))
-        self.assertEqual(typed["distributions"], self.observed // 100 - 1)
+        self.assertEqual(typed["distributions"], good["typed"] - 1)
 
     def assert_points_add_up(self, relay, fates, receivers):
         sinks = {event["sink"]: event for event in self.events(relay, "sink figures")}
@@ -181,7 +208,7 @@ class AccountTest(RelayCase):
             self.assertEqual(figures["spooled"], sum(
                 fate["written"] + fate["distributions"] for (_, sink), fate in fates.items()
                 if sink == name), figures)
-        self.assertEqual(sinks["dead"]["expired"], sinks["dead"]["spooled"])
+        self.assertEqual(left_at_the_end(sinks["dead"]), sinks["dead"]["spooled"])
         self.assertGreater(sinks["dead"]["retries"], 0)
         for name, receiver in receivers.items():
             self.assertEqual(sinks[name]["delivered"], sinks[name]["spooled"])

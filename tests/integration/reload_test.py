@@ -3,7 +3,9 @@ import collections
 import json
 import os
 import signal
+import socket
 import subprocess
+import threading
 import time
 import unittest
 import urllib.error
@@ -13,12 +15,13 @@ from support import fedwave, web
 from support.config_map import ConfigMap
 from support.metrics_page import MetricsPage
 from support.points import parse
-from support.processes import free_port, http_get
-from support.relay_case import OK, RelayCase, Ticks, config, source_of
+from support.processes import DEADLINE_S, free_port, http_get
+from support.relay_case import RelayCase, Ticks, config, source_of
 
 EDITS = 50
 BROKEN_EVERY = 5
-LOAD = "".join(f'load{{i="{i}",text="{"x" * 40}"}} {i}\n' for i in range(2000))
+LOAD_SERIES = 2000
+LOAD = "".join(f'load{{i="{i}",text="{"x" * 40}"}} {i}\n' for i in range(LOAD_SERIES))
 # The same sample in every scrape: sent once, whatever the configuration is meanwhile.
 REPEATED_MS = (int(time.time()) - 7200) * 1000
 REPEATED = f'repeated{{i="1"}} 5 {REPEATED_MS}\n'
@@ -62,14 +65,26 @@ class ReloadCase(RelayCase):
         """(status, text) of POST /-/reload."""
         request = urllib.request.Request(self.url("/-/reload"), method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
+            with urllib.request.urlopen(request, timeout=DEADLINE_S) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read().decode()
 
     def proxy(self, server=None, more=""):
-        return f"{{proxyAddress: '{(server or self.sink).url('/report')}', name: out{more}}}"
+        return (f"{{proxyAddress: '{(server or self.sink).url('/report')}', name: out, "
+                f"connectTimeout: 60s, requestTimeout: 60s{more}}}")
+
+    def wait_for_waiting(self, relay, points, sink):
+        """Until so many points of a sink cannot be delivered; how many it is then."""
+        def waiting():
+            count = self.metrics().total("fedwave_sink_waiting_points", sink=sink)
+            return count if count >= points else 0
+        return self.wait_for(relay, waiting, f"{points} points that wait")
+
+
+def connections(server, path):
+    return len({request.connection for request in server.requests(path)})
 
 
 class UnderLoadTest(ReloadCase):
@@ -127,29 +142,34 @@ class UnderLoadTest(ReloadCase):
         self.assertEqual(relay.pid, pid)
         self.assertTrue(relay.running())
         self.stop_well(relay)
-        self.assert_complete_once("steady", self.ticks)
-        self.assert_complete_once("changing", self.other_ticks)
-        steady = {request.connection for request in self.server.requests("/metrics")}
-        self.assertEqual(len(steady), 1, "the unchanged source kept its connection")
-        sink = {request.connection for request in self.sink.requests("/report")}
-        self.assertEqual(len(sink), 1, "the unchanged sink kept its connection")
-        changing = {request.connection for request in self.other.requests("/metrics")}
-        self.assertEqual(len(changing), 1, "the edited source kept its connection too")
+        # A scrape that is given up, as happens on a busy machine, takes its connection along.
+        late = {name: self.late_scrapes(relay, name) for name in ("steady", "changing")}
+        self.assert_complete_once("steady", self.ticks, late["steady"])
+        self.assert_complete_once("changing", self.other_ticks, late["changing"])
+        self.assertLessEqual(connections(self.server, "/metrics"), 1 + late["steady"],
+                             "the unchanged source kept its connection")
+        self.assertEqual(connections(self.sink, "/report"), 1,
+                         "the unchanged sink kept its connection")
+        self.assertLessEqual(connections(self.other, "/metrics"), 1 + late["changing"],
+                             "the edited source kept its connection too")
         print(f"{good} edits applied, {bad} refused; {self.ticks.count} and "
               f"{self.other_ticks.count} scrapes, {len(self.lines)} points", flush=True)
 
-    def assert_complete_once(self, part, ticks):
+    def assert_complete_once(self, part, ticks, late):
         lines = [line for line in self.lines if f'"part"="{part}"' in line]
         counts = collections.Counter(lines)
         seen = sorted(int(point.value) for point in map(parse, counts) if point.name == "ticks.value")
-        self.assertEqual(seen, list(range(1, ticks.count + 1)), f"{part}: every scrape's own sample")
+        self.assertLessEqual(set(seen), set(range(1, ticks.count + 1)), part)
+        self.assertGreaterEqual(len(seen), ticks.count - late, f"{part}: every scrape's own sample")
         for name in ("ticks.value", "repeated.value"):
             doubled = {line: count for line, count in counts.items()
                        if count > 1 and line.startswith(f'"{name}"')}
             self.assertEqual(doubled, {}, part)
         load = collections.Counter(parse(line).tags["i"] for line in lines
                                    if line.startswith('"load.value"'))
-        self.assertEqual(set(load.values()), {ticks.count}, f"{part}: the load")
+        self.assertEqual(len(load), LOAD_SERIES, f"{part}: the load")
+        self.assertGreaterEqual(min(load.values()), ticks.count - late, f"{part}: the load")
+        self.assertLessEqual(max(load.values()), ticks.count, f"{part}: the load")
 
 
 class EditTest(ReloadCase):
@@ -184,7 +204,7 @@ class EditTest(ReloadCase):
         self.wait_for(relay, lambda: self.reloads("applied") == 1)
         self.wait_for(relay, lambda: any('"edited"="yes"' in line for line in self.lines))
         self.stop_well(relay)
-        self.assert_all_ticks(self.lines)
+        self.assert_all_ticks(self.lines, relay)
 
     def test_without_a_watch_only_who_asks_is_answered(self):
         relay = self.serve(self.base(), "--config-reload", "off")
@@ -207,7 +227,7 @@ class EditTest(ReloadCase):
         self.assertIn("config.yaml", text)
         self.wait_for_ticks(relay, 2)
         self.stop_well(relay)
-        self.assert_all_ticks(self.lines)
+        self.assert_all_ticks(self.lines, relay)
 
     def test_an_edit_that_was_refused_for_want_of_another_file_is_tried_again(self):
         password = os.path.join(self.folder, "password")
@@ -215,7 +235,7 @@ class EditTest(ReloadCase):
         self.wait_for_ticks(relay, 1)
         self.edit(self.base(more=f", httpConfig: {{basic_auth: {{username: jo, password_file: '{password}'}}}}"))
         self.wait_for(relay, lambda: not self.is_current())
-        self.assertIn("does not exist", relay.output())
+        self.wait_for(relay, lambda: "does not exist" in relay.output())
         self.wait_for_ticks(relay, 2)
         self.assertEqual(self.reloads("refused"), 1, "the same refusal is told once")
         self.write("password", "secret")
@@ -236,35 +256,54 @@ class EditTest(ReloadCase):
     def test_a_sink_moves_and_takes_what_waits_along(self):
         self.sink.answers["/report"] = web.status(503)
         relay = self.serve(self.base())
-        self.wait_for_ticks(relay, 3)
+        waiting = self.wait_for_waiting(relay, 2, "out")
         other = self.web_server({"/report": web.take(self.lines)})
         self.edit(self.base(sinks=[self.proxy(other)]))
         self.assertEqual(self.post_reload()[0], 200)
-        self.wait_for(relay, lambda: self.ticks.seen_in(self.lines)[:1] == [1] or
-                      1 in self.ticks.seen_in(self.lines), "the first point")
+        self.wait_for(relay, lambda: len(self.ticks.seen_in(self.lines)) >= waiting,
+                      "what had waited")
         self.wait_for_ticks(relay, 1)
         self.stop_well(relay)
-        self.assert_all_ticks(self.lines)
+        self.assert_all_ticks(self.lines, relay)
 
     def test_a_sink_that_is_taken_out_delivers_what_waits_before_it_goes(self):
         late = []
         old = self.web_server({"/report": web.status(503)})
         relay = self.serve(self.base(sinks=[
             self.proxy(), f"{{proxyAddress: '{old.url('/report')}', name: old}}"]))
-        self.wait_for_ticks(relay, 3)
-        waiting_for = self.ticks.count - 1
+        waiting = self.wait_for_waiting(relay, 2, "old")
         self.edit(self.base())
         self.assertEqual(self.post_reload()[0], 200)
         old.answers["/report"] = web.take(late)
-        self.wait_for(relay, lambda: "has delivered all that waited" in relay.output())
-        self.assertEqual(set(self.ticks.seen_in(late)) >= set(range(1, waiting_for + 1)), True)
+        # Its figures are told when it goes: no later ones have them.
+        told = self.wait_for(relay, lambda: [each for each in told_in(relay.output(), "sink figures")
+                                             if each["sink"] == "old"])[0]
+        self.assertIn("before an edit took it out", relay.output())
+        self.assertGreaterEqual(len(set(self.ticks.seen_in(late))), waiting)
+        self.assertEqual((told["spooled"], told["waiting"]), (told["delivered"], 0))
         self.assertEqual(self.metrics().sums_that_differ(), [])
         self.stop_well(relay)
-        self.assert_all_ticks(self.lines)
+        self.assert_all_ticks(self.lines, relay)
+
+    def test_a_source_that_is_taken_out_leaves_its_figures_in_the_log(self):
+        other = Ticks()
+        gone = self.web_server({"/metrics": other.answer})
+        both = config([self.proxy()], [source_of(self.server), source_of(gone, more=", name: gone")])
+        relay = self.serve(both)
+        self.wait_for(relay, lambda: other.count >= 2)
+        self.edit(self.base())
+        self.assertEqual(self.post_reload()[0], 200)
+        self.wait_for(relay, lambda: list(told_in(relay.output(), "source figures")))
+        self.stop_well(relay)
+        output = relay.output()
+        fates = list(told_in(output, "what became of the samples"))
+        self.assertEqual({fate["source"] == "gone" for fate in fates}, {True, False})
+        spooled = sum(sink["spooled"] for sink in told_in(output, "sink figures"))
+        self.assertEqual(sum(fate["written"] for fate in fates), spooled)
 
     def test_a_new_sink_begins_with_what_comes_and_the_sums_agree(self):
         relay = self.serve(self.base())
-        self.wait_for_ticks(relay, 3)
+        self.wait_for(relay, lambda: self.lines)
         second = []
         other = self.web_server({"/report": web.take(second)})
         self.edit(self.base(sinks=[self.proxy(), f"{{proxyAddress: '{other.url('/report')}', name: second}}"]))
@@ -272,21 +311,98 @@ class EditTest(ReloadCase):
         self.wait_for(relay, lambda: self.ticks.seen_in(second))
         self.assertEqual(self.metrics().sums_that_differ(), [])
         self.stop_well(relay)
-        self.assert_all_ticks(self.lines)
-        self.assertNotIn(1, self.ticks.seen_in(second))
+        self.assert_all_ticks(self.lines, relay)
+        self.assertNotIn(self.ticks.seen_in(self.lines)[0], self.ticks.seen_in(second))
 
-    def test_the_status_page_moves_with_its_address(self):
-        relay = self.serve(self.base())
-        port = free_port()
-        relay.stop()
-        text = self.base() + f"status: {{listen: '127.0.0.1:{free_port()}'}}\n"
-        relay = self.relay(text)
-        first = text.rsplit(":", 1)[1].split("'")[0]
-        self.wait_for(relay, lambda: http_get(f"http://127.0.0.1:{first}/-/ready")[0] == 200)
-        self.write("relay.yaml", self.base() + f"status: {{listen: '127.0.0.1:{port}'}}\n")
+
+
+class StatusPageTest(ReloadCase):
+    """The page's address is in the file here, and not on the command line."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.web_server({"/metrics": web.page("up 1\n")})
+        self.port_file = os.path.join(self.folder, "status.port")
+
+    def text(self, listen, more=""):
+        return (config([self.proxy()], [source_of(self.server)])
+                + f"status: {{listen: '{listen}'{more}}}\n")
+
+    def serve_at(self, listen):
+        relay = self.relay(self.text(listen), "--port-file", self.port_file)
+        self.port = int(self.wait_for(
+            relay, lambda: os.path.exists(self.port_file) and self.read("status.port"), "the page"))
+        return relay
+
+    def is_served_at(self, address, port):
+        return http_get(f"http://{address}:{port}/-/ready")[0] == 200
+
+    def edit(self, text):
+        self.write("relay.yaml", text)
+
+    def test_it_moves_with_its_address(self):
+        relay = self.serve_at("127.0.0.1:0")
+        self.edit(self.text("127.0.0.2:0"))
+        self.assertEqual(self.post_reload()[0], 200)
+        self.wait_for(relay, lambda: int(self.read("status.port")) != self.port, "another port")
+        self.assertTrue(self.is_served_at("127.0.0.2", int(self.read("status.port"))))
+        self.wait_for(relay, lambda: not self.is_served_at("127.0.0.1", self.port))
+        self.stop_well(relay)
+
+    def test_it_moves_to_another_address_of_the_same_port(self):
+        relay = self.serve_at("127.0.0.1:0")
+        self.edit(self.text(f"127.0.0.2:{self.port}"))
+        self.assertEqual(self.post_reload()[0], 200)
+        self.wait_for(relay, lambda: self.is_served_at("127.0.0.2", self.port))
+        self.wait_for(relay, lambda: not self.is_served_at("127.0.0.1", self.port))
+        self.stop_well(relay)
+
+    def test_an_edit_that_cannot_be_served_is_refused_until_it_can(self):
+        relay = self.serve_at("127.0.0.1:0")
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            taken = other.getsockname()[1]
+            for text in (self.text(f"127.0.0.1:{taken}"),
+                         self.text(f"192.0.2.1:{self.port}"),  # nobody's, for documentation
+                         self.text("127.0.0.1:0", ", tls_config: {cert_file: /dev/null, "
+                                                  "key_file: /dev/null}")):
+                self.edit(text)
+                status, said = self.post_reload()
+                self.assertEqual(status, 400, said)
+                self.assertIn("cannot be put in force now", said)
+                self.assertTrue(self.is_served_at("127.0.0.1", self.port))
+                self.assertFalse(self.is_current())
+            self.edit(self.text(f"127.0.0.1:{taken}"))
+            self.assertEqual(self.post_reload()[0], 400)
+        self.assertEqual(self.post_reload()[0], 200)
+        self.wait_for(relay, lambda: self.is_served_at("127.0.0.1", taken))
+        self.port = taken
+        self.assertTrue(self.is_current())
+        self.stop_well(relay)
+
+    def test_the_end_may_come_while_the_page_is_about_to_move(self):
+        """The edit waits for a receiver that does not answer; by then the new page is served."""
+        release = threading.Event()
+        self.addCleanup(release.set)
+        self.sink.answers["/report"] = lambda _: release.wait()
+        relay = self.serve_at("127.0.0.1:0")
+        self.wait_for(relay, lambda: self.sink.requests("/report"), "a delivery")
+        moved = free_port()
+        self.edit(self.text(f"127.0.0.1:{moved}").replace("name: out", "name: out, prefix: edited, "
+                                                          "drainRate: 7"))
         relay.send_signal(signal.SIGHUP)
-        self.wait_for(relay, lambda: http_get(f"http://127.0.0.1:{port}/-/ready")[0] == 200)
-        self.assertEqual(http_get(f"http://127.0.0.1:{first}/-/ready")[0], 0)
+        self.wait_for(relay, lambda: self.is_served_at("127.0.0.1", moved))
+        relay.send_signal(signal.SIGTERM)
+        asked = 0
+        while relay.running():
+            asked += self.is_served_at("127.0.0.1", moved)
+        self.assertEqual(relay.stop(), OK, relay.output())
+
+    def test_the_command_line_beats_an_edit(self):
+        relay = self.serve(self.text("127.0.0.1:1"))
+        self.map.write({"config.yaml": self.text("127.0.0.1:2")})
+        status, said = self.post_reload()
+        self.assertEqual((status, "nothing that matters" in said), (200, True), said)
+        self.assertTrue(self.is_served_at("127.0.0.1", self.port))
         self.stop_well(relay)
 
 

@@ -44,15 +44,16 @@ class SecretsCase(FedwaveCase):
                                        "/report": web.status(403, "no")})
         self.environment = {"MESH_TOKEN": SECRETS["bearer_token of a variable"]}
 
-    def config(self, path):
-        """Every secret at its place; every source asks for `path`."""
+    def config(self, path, interval="60s"):
+        """Every secret at its place; every source asks for `path`. The interval is for who needs
+        more than one scrape: it is the time for each as well."""
         token_file = self.write("token", SECRETS["token of a file"] + "\n")
         url = self.server.url(path)
         with_password = url.replace("//", f"//{USER}:{quoted('password of url')}@")
         dead = f"127.0.0.1:{free_port()}"
         return f"""\
 shutdownGrace: 1s
-defaultCollectionInterval: 500ms
+defaultCollectionInterval: {interval}
 sinks:
 - server: http://{self.server.address}
   token: '{SECRETS["token"]}'
@@ -125,8 +126,8 @@ class SecretsTest(SecretsCase):
 
     def run_with(self, path, log_format):
         before = len(self.server.requests(path))
-        relay = self.relay(self.config(path), "--log-level", "debug", "--log-format", log_format,
-                           env=self.environment)
+        relay = self.relay(self.config(path, "2s"), "--log-level", "debug", "--log-format",
+                           log_format, env=self.environment)
         self.wait_for(relay, lambda: len(self.server.requests(path)) >= before + 10)
         if path == "/good":
             self.wait_for(relay, lambda: "403" in relay.output())
@@ -150,7 +151,7 @@ class SecretsTest(SecretsCase):
 
     def test_a_sink_that_repeats_what_was_sent_does_not_make_it_show(self):
         self.server.answers["/report"] = self.echo
-        relay = self.relay(self.config("/good"), env=self.environment)
+        relay = self.relay(self.config("/good", "2s"), env=self.environment)
         self.wait_for(relay, lambda: relay.output().count("HTTP 401") >= 2)
         self.assertEqual(relay.stop(), OK, relay.output())
         self.assert_hidden(relay.output(), "the log")

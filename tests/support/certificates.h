@@ -25,6 +25,7 @@ struct CertificateWish {
   KeyKind kind = KeyKind::Elliptic;
   const char* alternative_names = "IP:127.0.0.1";  // as OpenSSL writes them
   long good_for_s = 24 * 3600;                     // from now on; negative: it has ended
+  long good_from_s = -2 * 24 * 3600;               // from now on; positive: it has yet to begin
 };
 
 // What `write` puts into memory.
@@ -49,7 +50,7 @@ inline CertifiedKey make_certified_key(CertificateWish wish = {}) {
   const std::unique_ptr<X509, decltype(&X509_free)> certificate(X509_new(), X509_free);
   X509_set_version(certificate.get(), 2);
   ASN1_INTEGER_set(X509_get_serialNumber(certificate.get()), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), -2 * 24 * 3600);
+  X509_gmtime_adj(X509_getm_notBefore(certificate.get()), wish.good_from_s);
   X509_gmtime_adj(X509_getm_notAfter(certificate.get()), wish.good_for_s);
   X509_NAME* name = X509_get_subject_name(certificate.get());
   X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,

@@ -1,5 +1,6 @@
 // A blocking client on 127.0.0.1 for tests of servers: it sends exactly the bytes that it is told
-// and shows exactly the bytes that come back. Nothing waits longer than ten seconds.
+// and shows exactly the bytes that come back. Nothing waits longer than a minute. (A process
+// that is stopped and goes on finds its calls interrupted, hence the repetitions.)
 #pragma once
 
 #include <arpa/inet.h>
@@ -14,20 +15,22 @@
 #include <string_view>
 #include <utility>
 
+#include "tests/support/patience.h"
+
 namespace fedwave::tests {
 
 class TcpClient {
  public:
   explicit TcpClient(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    const timeval patience{10, 0};
-    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     is_connected_ =
         ::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    const timeval patience{support::kPatienceMs / 1000, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
   }
   ~TcpClient() { ::close(socket_); }
   TcpClient(const TcpClient&) = delete;
@@ -38,7 +41,8 @@ class TcpClient {
   // False when the server has closed before everything was sent.
   bool send(std::string_view bytes) {
     while (!bytes.empty()) {
-      const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const ssize_t sent =
+          TEMP_FAILURE_RETRY(::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL));
       if (sent <= 0) return false;
       bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
@@ -49,7 +53,7 @@ class TcpClient {
   // One more piece; empty at the end.
   std::string read_some() {
     char buffer[65536];
-    const ssize_t got = ::recv(socket_, buffer, sizeof buffer, 0);
+    const ssize_t got = TEMP_FAILURE_RETRY(::recv(socket_, buffer, sizeof buffer, 0));
     return got > 0 ? std::string(buffer, static_cast<std::size_t>(got)) : std::string();
   }
 

@@ -1,5 +1,5 @@
 // A receiver on 127.0.0.1 for tests of what writes to one: it takes connections, reads and ends
-// them exactly when it is told. Nothing waits longer than ten seconds. The kernel completes
+// them exactly when it is told. Nothing waits longer than a minute. The kernel completes
 // connections and acknowledges bytes by itself, so the sender may be on the same thread until a
 // buffer is full.
 #pragma once
@@ -17,13 +17,15 @@
 #include <string>
 #include <utility>
 
+#include "tests/support/patience.h"
+
 namespace fedwave::tests {
 
 // One accepted connection, closed at the end of its life.
 class ReceivedConnection {
  public:
   explicit ReceivedConnection(int socket) : socket_(socket) {
-    const timeval patience{10, 0};
+    const timeval patience{support::kPatienceMs / 1000, 0};
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
   }
   ~ReceivedConnection() { close(); }
@@ -38,7 +40,7 @@ class ReceivedConnection {
     std::string all(bytes, '\0');
     std::size_t have = 0;
     while (have < bytes) {
-      const ssize_t got = ::recv(socket_, all.data() + have, bytes - have, 0);
+      const ssize_t got = TEMP_FAILURE_RETRY(::recv(socket_, all.data() + have, bytes - have, 0));
       if (got <= 0) break;
       have += static_cast<std::size_t>(got);
     }
@@ -51,7 +53,7 @@ class ReceivedConnection {
     std::string all;
     for (;;) {
       char buffer[65536];
-      const ssize_t got = ::recv(socket_, buffer, sizeof buffer, 0);
+      const ssize_t got = TEMP_FAILURE_RETRY(::recv(socket_, buffer, sizeof buffer, 0));
       if (got == 0) return all;
       if (got < 0) return all + "(no goodbye)";
       all.append(buffer, static_cast<std::size_t>(got));
@@ -66,7 +68,8 @@ class ReceivedConnection {
   // False when the sender's kernel has not taken notice in time.
   bool say_goodbye() {
     ::shutdown(socket_, SHUT_WR);
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto deadline =
+        std::chrono::steady_clock::now() + std::chrono::milliseconds(support::kPatienceMs);
     for (int left = 1; left != 0;) {
       if (::ioctl(socket_, TIOCOUTQ, &left) != 0) return false;
       if (std::chrono::steady_clock::now() > deadline) return false;
@@ -77,7 +80,7 @@ class ReceivedConnection {
   // Without reading anything. False when it does not come.
   [[nodiscard]] bool await_goodbye() const {
     pollfd waiting{.fd = socket_, .events = POLLRDHUP, .revents = 0};
-    return ::poll(&waiting, 1, 10'000) > 0;
+    return ::poll(&waiting, 1, static_cast<int>(support::kPatienceMs)) > 0;
   }
 
   // What happens to a connection when the receiver dies with bytes unread.
@@ -101,11 +104,9 @@ class TcpReceiver {
   // Has a port from here on, but refuses connections until listen(). With `buffer_bytes` its
   // connections hold about so much unread.
   explicit TcpReceiver(int buffer_bytes = 0) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
-    const timeval patience{10, 0};
+    const timeval patience{support::kPatienceMs / 1000, 0};
     ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    if (buffer_bytes > 0) {
-      ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &buffer_bytes, sizeof buffer_bytes);
-    }
+    if (buffer_bytes > 0) set_buffer(buffer_bytes);
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -120,9 +121,14 @@ class TcpReceiver {
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
   void listen() { ::listen(socket_, 16); }
+  // Of the connections from here on.
+  void set_buffer(int bytes) { ::setsockopt(socket_, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes); }
 
   // Not open when none comes.
-  ReceivedConnection accept() { return ReceivedConnection(::accept(socket_, nullptr, nullptr)); }
+  ReceivedConnection accept() {
+    return ReceivedConnection(
+        static_cast<int>(TEMP_FAILURE_RETRY(::accept(socket_, nullptr, nullptr))));
+  }
 
   [[nodiscard]] bool has_another_connection() const {
     pollfd waiting{.fd = socket_, .events = POLLIN, .revents = 0};

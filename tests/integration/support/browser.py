@@ -2,14 +2,15 @@
 import base64
 import json
 import os
+import re
 import urllib.error
 import urllib.request
 
-from support.processes import Server, free_port, http_get, wait_until
+from support.processes import DEADLINE_S, Server, free_port, http_get, wait_until
 
 _DRIVER = "/usr/bin/chromedriver"
 _CHROMIUM = "/usr/bin/chromium"
-_ANSWER_S = 60
+_ANSWER_S = 4 * DEADLINE_S
 # As WebDriver names them.
 KEYS = {"Tab": "\ue004", "Enter": "\ue007", "ArrowLeft": "\ue012", "ArrowRight": "\ue014",
         "Home": "\ue011", "End": "\ue010", "Shift": "\ue008", "Space": " "}
@@ -26,16 +27,19 @@ class Browser:
         self._session = None
         try:
             self._driver.wait_ready(lambda: http_get(f"{self._url}/status")[0] == 200)
-            self._session = self._call("POST", "/session", {"capabilities": {"alwaysMatch": {
-                "goog:loggingPrefs": {"browser": "ALL"},
-                "goog:chromeOptions": {"binary": _CHROMIUM, "args": [
-                    "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--no-first-run",
-                    "--disable-background-networking", "--disable-component-update",
-                    "--hide-scrollbars",
-                    f"--user-data-dir={os.path.join(folder, 'profile')}"]}}}})["sessionId"]
+            self._session = self._new_session(os.path.join(folder, "profile"))
         except BaseException:
             self.stop()
             raise
+
+    def _new_session(self, profile):
+        return self._call("POST", "/session", {"capabilities": {"alwaysMatch": {
+            "timeouts": {"script": 1000 * _ANSWER_S},
+            "goog:loggingPrefs": {"browser": "ALL"},
+            "goog:chromeOptions": {"binary": _CHROMIUM, "args": [
+                "--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--no-first-run",
+                "--disable-background-networking", "--disable-component-update",
+                "--hide-scrollbars", f"--user-data-dir={profile}"]}}}})["sessionId"]
 
     def stop(self):
         try:
@@ -63,14 +67,17 @@ class Browser:
     def text(self, selector):
         return " ".join(self.texts(selector))
 
-    def wait_for(self, probe, what, deadline_s=30):
+    def wait_for(self, probe, what, deadline_s=2 * DEADLINE_S):
         """Polls a function, or the body of one in JavaScript, until it gives something true."""
         check = probe if callable(probe) else lambda: self.script(probe)
         return wait_until(check, lambda: f"{what}; the page shows:\n{self.text('body')[:3000]}",
                           deadline_s)
 
-    def wait_for_text(self, selector, part, deadline_s=30):
-        self.wait_for(lambda: part in self.text(selector), f"{part!r} in {selector}", deadline_s)
+    def wait_for_text(self, selector, part):
+        self.wait_for(lambda: part in self.text(selector), f"{part!r} in {selector}")
+
+    def wait_for_match(self, selector, pattern):
+        self.wait_for(lambda: re.search(pattern, self.text(selector)), f"{pattern!r} in {selector}")
 
     def press(self, *keys):
         """One after the other, wherever the focus is; names of KEYS, or text that is typed."""

@@ -5,7 +5,7 @@ import tempfile
 import unittest
 
 from support import fedwave
-from support.processes import wait_until
+from support.processes import DEADLINE_S, wait_until
 from support.web import WebServer
 
 
@@ -46,7 +46,7 @@ class FedwaveCase(unittest.TestCase):
         self.addCleanup(relay.stop)
         return relay
 
-    def wait_for(self, relay, probe, what="what the test waits for", deadline_s=30):
+    def wait_for(self, relay, probe, what="what the test waits for", deadline_s=DEADLINE_S):
         """Until `probe` gives something true; fails at once when the relay ends."""
         def check():
             self.assertTrue(relay.running(), f"the relay ended:\n{relay.output()}")

@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 
-from support.processes import Server, accepts_connections
+from support.processes import DEADLINE_S, Server, accepts_connections, free_port
 
 FEDWAVE = os.environ["FEDWAVE"]
 SOURCE_ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
@@ -22,7 +22,7 @@ def environment(variables):
     return {**os.environ, **(variables or {})}
 
 
-def run(*arguments, timeout_s=60, text_in="", env=None):
+def run(*arguments, timeout_s=2 * DEADLINE_S, text_in="", env=None):
     """A command that ends by itself; a CompletedProcess with text output."""
     return subprocess.run([FEDWAVE, *arguments], input=text_in, capture_output=True,
                           encoding="utf-8", errors="backslashreplace", timeout=timeout_s,
@@ -52,12 +52,12 @@ def relay(config_path, folder, *options, env=None, stdout=None):
 
 
 class Listening(Server):
-    """A command that takes a free port and writes it to a file."""
+    """A command that writes its port to a file; the port stays its own should it be stopped."""
 
     def __init__(self, command, folder):
         port_file = os.path.join(folder, f"{command[0]}.port")
-        super().__init__([FEDWAVE, *command, "--listen", "127.0.0.1:0", "--port-file", port_file],
-                         os.path.join(folder, f"{command[0]}.log"))
+        super().__init__([FEDWAVE, *command, "--listen", f"127.0.0.1:{free_port()}",
+                          "--port-file", port_file], os.path.join(folder, f"{command[0]}.log"))
 
         def port():
             try:
@@ -90,6 +90,6 @@ class Receiver(Listening):
             return []
 
 
-def simulated_mesh(folder, lifetime="280s"):
+def simulated_mesh(folder, lifetime="20m"):
     """`fedwave demo`, for its /federate and /metrics."""
     return Listening(["demo", "--for", lifetime], folder)

@@ -1,5 +1,7 @@
 """Servers as child processes: started, waited for by polling, stopped by their own pid."""
+import atexit
 import os
+import random
 import re
 import signal
 import socket
@@ -10,9 +12,14 @@ import urllib.error
 import urllib.request
 
 POLL_S = 0.1
+# What takes so long does not come any more, however busy the machine is.
+DEADLINE_S = 60
+# Below those that the kernel gives to outgoing connections: one of them could take a port while
+# nobody listens on it, or even be connected to itself.
+_PORTS = range(20000, 32000)
 
 
-def wait_until(probe, what, deadline_s=20, every_s=POLL_S):
+def wait_until(probe, what, deadline_s=DEADLINE_S, every_s=POLL_S):
     """Polls until `probe` returns something true and returns it; fails with `what` after that."""
     end = time.monotonic() + deadline_s
     while True:
@@ -25,20 +32,29 @@ def wait_until(probe, what, deadline_s=20, every_s=POLL_S):
 
 
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
+    """One that nobody listens on, and that no other test is given while this process lives."""
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0fedwave-test-port-{port}")
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            claim.close()
+            continue
+        atexit.register(claim.close)
+        return port
+    raise AssertionError("no port is free")
 
 
 def accepts_connections(port):
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
+        with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE_S):
             return True
     except OSError:
         return False
 
 
-def http_get(url, headers=None, timeout_s=10, ca_file=None, method="GET"):
+def http_get(url, headers=None, timeout_s=DEADLINE_S, ca_file=None, method="GET"):
     """(status, body); (0, reason) while nobody answers."""
     context = ssl.create_default_context(cafile=ca_file) if ca_file else None
     request = urllib.request.Request(url, headers=headers or {}, method=method)
@@ -87,7 +103,7 @@ class Server:
     def running(self):
         return self._process.poll() is None
 
-    def wait_ready(self, probe, deadline_s=30):
+    def wait_ready(self, probe, deadline_s=DEADLINE_S):
         """Polls `probe`; a process that ends instead is reported with what it wrote."""
         def check():
             if not self.running():
@@ -99,11 +115,23 @@ class Server:
     def send_signal(self, number):
         self._process.send_signal(number)
 
-    def wait(self, timeout_s=30):
+    def wait(self, timeout_s=DEADLINE_S):
         """The exit code of a process that ends by itself."""
         return self._process.wait(timeout=timeout_s)
 
-    def stop(self, timeout_s=30):
+    def insist(self, number):
+        """Sends the signal until the process ends; the exit code.
+
+        Of two that come together the second may be taken for the same word, so one may not do.
+        """
+        def is_over():
+            if self.running():
+                self.send_signal(number)
+            return not self.running()
+        wait_until(is_over, lambda: f"the end of {self.name}:\n{self.output()}", every_s=0.2)
+        return self.wait()
+
+    def stop(self, timeout_s=DEADLINE_S):
         """SIGTERM, and SIGKILL should that not do; the exit code."""
         if self.running():
             self._process.send_signal(signal.SIGTERM)

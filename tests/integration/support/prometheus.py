@@ -42,6 +42,16 @@ class Prometheus(Server):
                 for series in json.loads(body)["data"]["result"]]
 
 
+    def crowded_seconds(self):
+        """In which a series got two samples, as happens to a Prometheus that was kept waiting. For
+        Wavefront, which is told seconds, they are of the same time."""
+        crowded = set()
+        for _, samples in self.stored('{__name__=~".+"}', "20m"):
+            seconds = [at_ms // 1000 for at_ms in samples]
+            crowded.update(second for second in seconds if seconds.count(second) > 1)
+        return crowded
+
+
 def shipped_jobs():
     """The items of scrape_configs in the shipped file, indented as they are there."""
     with open(SCRAPE, encoding="utf-8") as file:

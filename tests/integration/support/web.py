@@ -1,13 +1,20 @@
 """A web server over plain sockets: whatever it is asked, it can answer anything, also nonsense."""
 import gzip
+import io
 import socket
+import struct
 import threading
+import time
 import urllib.parse
 import urllib.request
 from typing import NamedTuple
 
+from support.processes import DEADLINE_S, free_port
+
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _HEAD_BYTES_MAX = 1 << 20
+_WHICHEVER = 0  # in the place of a connection's number
+_SO_TIMESTAMPNS = 35  # Linux's; the socket module does not name it
 
 
 class Request(NamedTuple):
@@ -17,6 +24,7 @@ class Request(NamedTuple):
     headers: dict    # names in lower case
     body: bytes
     connection: int  # counted from 1, of the server
+    at: float        # time.monotonic() when it reached this machine, however late it is read
 
     def parameters(self, name):
         return urllib.parse.parse_qs(self.query, strict_parsing=True).get(name, [])
@@ -87,13 +95,28 @@ def take(lines):
 
 
 def in_turn(*answers):
-    """One after the other, the last one from then on."""
+    """One after the other, the last one from then on.
+
+    Who gives up before the end of an answer comes again by another connection, and gets it again.
+    """
     left = list(answers)
+    last = None  # the connection that has to come again before the next answer is due
 
     def answer(exchange):
-        now = left.pop(0) if len(left) > 1 else left[0]
-        now(exchange)
+        nonlocal last
+        if last in (_WHICHEVER, exchange.request.connection) and len(left) > 1:
+            left.pop(0)
+        last = exchange.request.connection
+        left[0](exchange)
+        if not exchange.keep_alive:
+            last = _WHICHEVER
     return answer
+
+
+def read_whole(requests):
+    """Those whose answer was certainly read to its end: the connection served another one."""
+    return [request for number, request in enumerate(requests)
+            if any(later.connection == request.connection for later in requests[number + 1:])]
 
 
 class WebServer:
@@ -102,8 +125,10 @@ class WebServer:
     def __init__(self, answers=None, port=0, otherwise=status(404, "no such page")):
         self.answers = dict(answers or {})
         self._otherwise = otherwise
-        self._listener = socket.create_server(("127.0.0.1", port))
-        self.port = self._listener.getsockname()[1]
+        self.port = port or free_port()
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        # Connections inherit it.
+        self._listener.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
         self.address = f"127.0.0.1:{self.port}"
         self._stopped = threading.Event()
         self._lock = threading.Lock()
@@ -160,8 +185,9 @@ class WebServer:
 
     def _serve(self, connection, number):
         try:
-            received = connection.makefile("rb")
-            while request := _read_request(received, number):
+            arriving = _Arriving(connection)
+            received = io.BufferedReader(arriving)
+            while request := _read_request(received, arriving, number):
                 if not self._answer(request, connection):
                     break
         except OSError:
@@ -189,11 +215,41 @@ def _cut(connection):
         pass  # the other end was quicker
 
 
-def _read_request(received, number):
+class _Arriving(io.RawIOBase):
+    """What comes in on a connection, and when the kernel had it: whoever reads may be late."""
+
+    def __init__(self, connection):
+        super().__init__()
+        self.at = 0.0  # time.monotonic() of what was read last
+        self._connection = connection
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        size, stamps, _, _ = self._connection.recvmsg_into([buffer], socket.CMSG_SPACE(16))
+        self.at = time.monotonic()
+        if stamps:
+            seconds, nanoseconds = struct.unpack("qq", stamps[0][2])
+            self.at = seconds + nanoseconds / 1e9 - _wall_clock_ahead_s()
+        return size
+
+
+def _wall_clock_ahead_s():
+    """Of the monotonic one; both are read until nothing comes between."""
+    while True:
+        before = time.monotonic()
+        wall = time.time()
+        if time.monotonic() - before < 0.001:
+            return wall - before
+
+
+def _read_request(received, arriving, number):
     """None when the asker closes instead of asking."""
     line = received.readline(_HEAD_BYTES_MAX).decode("latin-1")
     if not line:
         return None
+    at = arriving.at
     method, target, _ = line.split(" ")
     headers = {}
     while (line := received.readline(_HEAD_BYTES_MAX).decode("latin-1").strip()):
@@ -201,7 +257,7 @@ def _read_request(received, number):
         headers[name.strip().lower()] = value.strip()
     body = received.read(int(headers.get("content-length", 0)))
     path, _, query = target.partition("?")
-    return Request(method, path, query, headers, body, number)
+    return Request(method, path, query, headers, body, number, at)
 
 
 def body_of(request):
@@ -210,7 +266,7 @@ def body_of(request):
     return gzip.decompress(request.body) if is_gzip else request.body
 
 
-def post(url, body, timeout_s=10):
+def post(url, body, timeout_s=DEADLINE_S):
     """(status, body) of the answer."""
     request = urllib.request.Request(url, data=body.encode(), method="POST")
     with urllib.request.urlopen(request, timeout=timeout_s) as response:

@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include <chrono>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -73,10 +73,9 @@ TEST_CASE("a quoted string ends at the first quote that no backslash covers") {
 
 TEST_CASE("a string of backslashes is walked once") {
   const std::string text = '"' + std::string(4'000'000, '\\') + '"';
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   CHECK(quoted_end(text, 0).offset == text.size());
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  CHECK(elapsed.count() < 5);
+  CHECK((std::clock() - start) / CLOCKS_PER_SEC < 5);  // of the processor's time
 }
 
 TEST_CASE("unescape resolves three escapes and appends") {

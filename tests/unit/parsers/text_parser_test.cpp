@@ -5,7 +5,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <chrono>
+#include <ctime>
 #include <limits>
 #include <random>
 #include <set>
@@ -541,10 +541,10 @@ TEST_CASE("a page of open strings is read in linear time") {
     std::string page;
     // An even number of quotes keeps the string open and makes every attempt look inside.
     for (int i = 0; i < lines; ++i) page += i % 8 == 0 ? "a{x=\"1\n" : "\\\"\\\"\n";
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();
     const Reading reading(page);
     CHECK(reading.collector.malformed.size() == static_cast<std::size_t>(lines));
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return (std::clock() - start) / CLOCKS_PER_SEC;  // of the processor's time
   };
   CHECK(seconds(200'000) < 20);
 }
@@ -716,13 +716,12 @@ TEST_CASE("a million labels are read in linear time, a duplicate among them foun
   const std::string duplicate = series + "l123456=\"\"}";
   series += '}';
   SeriesBuffer buffer;
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();
   CHECK(parse_series(series, buffer) == Malformed::None);
   CHECK(buffer.labels.size() == 1'000'000);
   CHECK(buffer.labels.back().value == "\\");
   CHECK(parse_series(duplicate, buffer) == Malformed::DuplicateLabel);
-  const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-  CHECK(elapsed.count() < 30);
+  CHECK((std::clock() - start) / CLOCKS_PER_SEC < 30);  // of the processor's time
 }
 
 TEST_CASE("a line of many labels may arrive in small pieces") {

@@ -7,6 +7,7 @@
 
 #include "relay/base/text.h"
 #include "relay/http_server.h"
+#include "tests/support/patience.h"
 
 using namespace fedwave;
 
@@ -44,6 +45,7 @@ TEST_CASE("a proxy is shown the credentials as they are, whatever characters the
     REQUIRE(proxy.has_value());
     base::HttpRequest request;
     request.url = "http://elsewhere.invalid/metrics";
+    request.connect_timeout_ms = request.timeout_ms = support::kPatienceMs;
     request.proxy_url = "http://" + (*proxy)->address();
     request.proxy_username = row.username;
     request.proxy_password = row.password;

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "tests/support/fakes.h"
+#include "tests/support/patience.h"
 #include "tests/support/temp_folder.h"
 
 namespace fedwave::relay {
@@ -58,7 +59,7 @@ class Watched {
   // False when that content has not been told in a long time.
   bool tells(const std::string& content) {
     std::unique_lock lock(mutex_);
-    return told_more_.wait_for(lock, std::chrono::seconds(30),
+    return told_more_.wait_for(lock, milliseconds(support::kPatienceMs),
                                [&] { return !contents_.empty() && contents_.back() == content; });
   }
 

@@ -3,7 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <functional>
 #include <thread>
 
 #include "relay/base/gzip.h"
@@ -18,6 +17,8 @@ using relay::HttpReply;
 using relay::HttpRequestView;
 using relay::HttpServer;
 using relay::PipelineFigures;
+using support::kPatienceMs;
+using support::wait_until;
 
 namespace {
 
@@ -25,15 +26,6 @@ std::unique_ptr<HttpServer> serve(relay::HttpHandler handler) {
   auto server = HttpServer::start({}, std::move(handler));
   REQUIRE(server.has_value());
   return std::move(*server);
-}
-
-// Polls until the condition holds; the test fails when it does not within a generous time.
-void wait_until(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    REQUIRE(std::chrono::steady_clock::now() < deadline);
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
 }
 
 void check_sums(const PipelineFigures& figures) {
@@ -51,6 +43,10 @@ void check_sums(const PipelineFigures& figures) {
           spool.points_delivered + spool.points_quarantined + spool.points_expired() +
               spool.points_waiting);
   }
+}
+
+std::shared_ptr<config::Config> config_of(const std::string& yaml) {
+  return std::make_shared<config::Config>(support::patient(support::config_of(yaml)));
 }
 
 std::string address_of(const HttpServer& server) {
@@ -99,23 +95,23 @@ TEST_CASE(
   };
   auto receiver = receive::Receiver::start(options);
   REQUIRE(receiver.has_value());
-  config::Config config =
-      support::config_of("sinks:\n- proxyAddress: " + (*receiver)->address() +
-                         "\n- {proxyAddress: 'http://127.0.0.1:1/report', name: nobody}\n"
-                         "sources: {prometheus_sources: [{url: '" +
-                         address_of(*pages) +
-                         "/m', collection: {interval: 40ms, timeout: 40ms},"
-                         " filters: {metricDenyList: ['gone.*']}}]}\n");
-  config.sinks[1].spool.memory_bytes = 2'000;
-  relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
-                           relay::make_curl_client);
+  const auto config = config_of("sinks:\n- proxyAddress: " + (*receiver)->address() +
+                                "\n- {proxyAddress: 'http://127.0.0.1:1/report', name: nobody}\n"
+                                "sources: {prometheus_sources: [{url: '" +
+                                address_of(*pages) +
+                                "/m', collection: {interval: 40ms},"
+                                " filters: {metricDenyList: ['gone.*']}}]}\n");
+  config->sinks[1].spool.memory_bytes = 2'000;
+  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
   pipeline.start();
   wait_until([&] {
     const auto figures = pipeline.figures();
     return figures.sources[0].scrapes >= 9 && figures.sinks[0].spool.points_delivered > 1000 &&
            figures.sinks[1].spool.points_expired_full > 0;
   });
-  pipeline.stop(5'000);
+  pipeline.stop_scraping(kPatienceMs);
+  wait_until([&] { return pipeline.figures().sinks[0].spool.points_waiting == 0; });
+  pipeline.stop(0);
   const PipelineFigures figures = pipeline.figures();
   check_sums(figures);
   const relay::SourceFigures& source = figures.sources[0];
@@ -146,25 +142,25 @@ TEST_CASE("a hanging source and a hanging sink keep nobody else waiting") {
   });
   auto receiver = receive::Receiver::start({});
   REQUIRE(receiver.has_value());
+  // Also when the test fails: the server waits for its answers.
+  const std::shared_ptr<void> at_end(nullptr, [&](void*) { release = true; });
   std::string sources;
   for (int i = 0; i < 8; ++i)
     sources += "{name: h" + std::to_string(i) + ", url: '" + address_of(*hanging) +
-               "', collection: {interval: 30s}},";
-  const config::Config config = support::config_of(
-      "sinks:\n- {proxyAddress: '" + address_of(*hanging) +
-      "/report', name: stuck}\n- {proxyAddress: '" + (*receiver)->address() +
-      "', name: good}\nsources: {prometheus_sources: [" + sources + "{name: good, url: '" +
-      address_of(*good) + "', collection: {interval: 30ms, timeout: 30ms}}]}\n");
-  relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
-                           relay::make_curl_client);
+               "', collection: {interval: 1h, timeout: 1h}},";
+  const auto config =
+      config_of("sinks:\n- {proxyAddress: '" + address_of(*hanging) +
+                "/report', name: stuck}\n- {proxyAddress: '" + (*receiver)->address() +
+                "', name: good}\nsources: {prometheus_sources: [" + sources +
+                "{name: good, url: '" + address_of(*good) + "', collection: {interval: 30ms}}]}\n");
+  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
   pipeline.start();
   wait_until([&] { return pipeline.figures().sinks[1].spool.points_delivered >= 10; });
   CHECK(pipeline.figures().sinks[0].spool.points_delivered == 0);
   CHECK(pipeline.figures().sources[0].scrapes == 0);
   const auto begun = std::chrono::steady_clock::now();
   pipeline.stop(200);
-  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::seconds(20));
-  release = true;
+  CHECK(std::chrono::steady_clock::now() - begun < std::chrono::milliseconds(kPatienceMs));
   check_sums(pipeline.figures());
 }
 
@@ -181,14 +177,13 @@ TEST_CASE("stop delivers what the last scrape has read") {
        {"proxyAddress: 127.0.0.1:" + port, "proxyAddress: 127.0.0.1:" + port + ", protocol: tcp"}) {
     CAPTURE(sink);
     const std::uint64_t before = (*receiver)->stats().points;
-    const config::Config config =
-        support::config_of("sinks: [{" + sink + "}]\nsources: {prometheus_sources: [{url: '" +
-                           address_of(*pages) + "', collection: {interval: 1h}}]}\n");
-    relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
-                             relay::make_curl_client);
+    const auto config =
+        config_of("sinks: [{" + sink + "}]\nsources: {prometheus_sources: [{url: '" +
+                  address_of(*pages) + "', collection: {interval: 1h}}]}\n");
+    relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
     pipeline.start();
     wait_until([&] { return pipeline.figures().sources[0].scrapes == 1; });
-    pipeline.stop(20'000);
+    pipeline.stop(kPatienceMs);
     CHECK(pipeline.figures().sinks[0].spool.points_delivered == 2000);
     wait_until([&] { return (*receiver)->stats().points - before == 2000; });
     CHECK((*receiver)->stats().rejected_lines() == 0);
@@ -201,12 +196,11 @@ TEST_CASE("nothing is scraped before the start, and a pipeline that never starts
     ++asked;
     return HttpReply{};
   });
-  const config::Config config = support::config_of(
-      "sinks: [{proxyAddress: '127.0.0.1:1'}]\nsources: {prometheus_sources: [{url: '" +
-      address_of(*pages) + "', collection: {interval: 10ms, timeout: 10ms}}]}\n");
-  relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
-                           relay::make_curl_client);
-  CHECK(pipeline.survey(config.sources[0].name) == nullptr);
+  const auto config =
+      config_of("sinks: [{proxyAddress: '127.0.0.1:1'}]\nsources: {prometheus_sources: [{url: '" +
+                address_of(*pages) + "', collection: {interval: 10ms}}]}\n");
+  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
+  CHECK(pipeline.survey(config->sources[0].name) == nullptr);
   pipeline.stop(0);
   CHECK(asked == 0);
   CHECK(pipeline.figures().sources[0].scrapes == 0);
@@ -220,14 +214,12 @@ TEST_CASE("a source of which nothing gets through is told of once, and when it d
     reply.body = is_wanted ? "wanted 1\n" : "other 1\nnan_too NaN\n";
     return reply;
   });
-  const config::Config config = support::config_of(
+  const auto config = config_of(
       "sinks: [{name: out, proxyAddress: '127.0.0.1:1'}]\nsources: {prometheus_sources: [{name: s, "
       "url: '" +
       address_of(*pages) +
-      "', collection: {interval: 20ms, timeout: 20ms}, filters: "
-      "{metricAllowList: ['wanted.*']}}]}\n");
-  relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
-                           relay::make_curl_client);
+      "', collection: {interval: 20ms}, filters: {metricAllowList: ['wanted.*']}}]}\n");
+  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
   pipeline.start();
   wait_until([&] { return pipeline.figures().sources[0].scrapes >= 3; });
   is_wanted = true;
@@ -248,17 +240,16 @@ TEST_CASE("surveys are made while scrapes go on, of the relay's own points too")
     reply.body = "a{i=\"1\"} 1\na{i=\"2\"} 1\nb 1\n";
     return reply;
   });
-  const config::Config config = support::config_of(
+  const auto config = config_of(
       "sinks: [{proxyAddress: '127.0.0.1:1'}]\nsources: {internal_stats_source: {collection: "
       "{interval: 50ms}}, prometheus_sources: [{url: '" +
-      address_of(*pages) + "', collection: {interval: 500ms, timeout: 500ms}}]}\n");
-  relay::Pipeline pipeline(std::make_shared<const config::Config>(config), base::system_clock(),
-                           relay::make_curl_client);
+      address_of(*pages) + "', collection: {interval: 10ms}}]}\n");
+  relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
   CHECK(pipeline.survey("no such source") == nullptr);
-  const std::string pages_name = config.sources[0].name;
-  const std::string own_name = config.internal_stats->name;
+  const std::string pages_name = config->sources[0].name;
+  const std::string own_name = config->internal_stats->name;
   pipeline.start();
-  // Not before the page has been read: a survey is kept for a while, an empty one too.
+  // Not before the page has been read: a survey is kept for a while, one of nothing too.
   wait_until([&] { return pipeline.figures().sources[0].series == 3; });
   for (const std::string& source : {pages_name, own_name}) {
     wait_until([&] { return pipeline.survey(source) != nullptr; });

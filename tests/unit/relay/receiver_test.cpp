@@ -45,9 +45,12 @@ std::string ask(const Receiver& receiver, const std::string& request) {
   return client.read_all();
 }
 
+// Until all of it has been taken: a receiver that stops does not wait long for the rest.
 void send_lines(const Receiver& receiver, const std::string& bytes) {
   TcpClient client(receiver.port());
   client.send(bytes);
+  client.finish_sending();
+  CHECK(client.read_all().empty());
 }
 
 std::string gzip(const std::string& text) {

@@ -6,8 +6,12 @@
 
 #include <vector>
 
+#include "tests/support/patience.h"
+
 namespace fedwave::relay {
 namespace {
+
+using support::kPatienceMs;
 
 TEST_CASE("a signal is handed out by the wait, and none is nothing") {
   for (const int number : {SIGINT, SIGTERM, SIGHUP}) {
@@ -15,7 +19,7 @@ TEST_CASE("a signal is handed out by the wait, and none is nothing") {
     StopSignals signals;
     CHECK(!signals.wait_for(0).has_value());
     CHECK(raise(number) == 0);
-    CHECK(signals.wait_for(10'000) == number);
+    CHECK(signals.wait_for(kPatienceMs) == number);
     CHECK(!signals.wait_for(1).has_value());
   }
 }
@@ -43,7 +47,7 @@ TEST_CASE("the second word to stop ends the process at once") {
       bool all_handed_out = true;
       for (const int number : row.sent) {
         raise(number);
-        all_handed_out = signals.wait_for(10'000) == number && all_handed_out;
+        all_handed_out = signals.wait_for(kPatienceMs) == number && all_handed_out;
       }
       _exit(all_handed_out ? 0 : 1);
     }
@@ -59,7 +63,7 @@ TEST_CASE("the same word twice in one breath ends nothing") {
   if (child == 0) {
     StopSignals signals(3'600'000);
     raise(SIGTERM);
-    const bool is_told = signals.wait_for(10'000) == SIGTERM;
+    const bool is_told = signals.wait_for(kPatienceMs) == SIGTERM;
     raise(SIGTERM);
     _exit(is_told ? 0 : 1);
   }

@@ -13,6 +13,7 @@
 #include "relay/base/gzip.h"
 #include "relay/base/log.h"
 #include "tests/support/fakes.h"
+#include "tests/support/patience.h"
 #include "tests/support/temp_folder.h"
 
 using namespace fedwave;
@@ -25,13 +26,16 @@ using sinks::Spool;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using std::chrono::steady_clock;
+using support::kPatienceMs;
 
 namespace {
+
+constexpr std::int64_t kBegunMs = 1'767'225'600'000;
 
 // Stands still unless it is told to move, also while senders look at it.
 class ManualClock final : public base::Clock {
  public:
-  std::atomic<std::int64_t> now_ms = 1'767'225'600'000;
+  std::atomic<std::int64_t> now_ms = kBegunMs;
   [[nodiscard]] std::int64_t wall_ms() const override { return now_ms; }
   [[nodiscard]] std::int64_t steady_ms() const override { return now_ms; }
 };
@@ -71,7 +75,7 @@ struct Receiver {
 
   bool wait_for_taken(const std::string& lines) {
     std::unique_lock lock(mutex);
-    return changed.wait_for(lock, seconds(20), [&] { return taken == lines; });
+    return changed.wait_for(lock, milliseconds(kPatienceMs), [&] { return taken == lines; });
   }
   std::size_t asked_now() {
     const std::lock_guard lock(mutex);
@@ -111,7 +115,7 @@ struct Bench {
     sender = std::make_unique<Sender>("test", std::make_unique<ReceiverSink>(receiver), spool,
                                       quarantine, cancelled, clock, options);
   }
-  void drain() { sender->drain(steady_clock::now() + seconds(60)); }
+  void drain() { sender->drain(steady_clock::now() + milliseconds(kPatienceMs)); }
   void wait_for_retries(std::uint64_t count) {
     while (sender->figures().retries < count) std::this_thread::yield();
   }
@@ -123,7 +127,8 @@ Block block_of(const std::vector<std::string>& lines, bool gzip = false) {
   return {.bytes = gzip ? base::GzipDeflater().deflate(text) : text,
           .gzip = gzip,
           .points = static_cast<std::uint32_t>(lines.size()),
-          .line_bytes = text.size()};
+          .line_bytes = text.size(),
+          .created_ms = kBegunMs};  // or the spool would let it go as too old
 }
 
 std::vector<std::string> numbered(int begin, int count) {
@@ -227,7 +232,8 @@ TEST_CASE("a sender that hands over finishes the block in hand, and another one 
   };
   bench.start();
   while (requests == 0) std::this_thread::yield();
-  std::thread handing_over([&] { bench.sender->hand_over(steady_clock::now() + seconds(60)); });
+  std::thread handing_over(
+      [&] { bench.sender->hand_over(steady_clock::now() + milliseconds(kPatienceMs)); });
   closed.unlock();
   handing_over.join();
   CHECK(bench.receiver.finished);

@@ -5,9 +5,11 @@
 #include <atomic>
 #include <future>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "relay/base/gzip.h"
+#include "tests/support/patience.h"
 #include "tests/support/tcp_receiver.h"
 
 using namespace fedwave;
@@ -17,6 +19,7 @@ using sinks::SendOutcome;
 using sinks::SendResult;
 using sinks::TcpSink;
 using sinks::TcpSinkOptions;
+using support::in_some_attempt;
 using tests::ReceivedConnection;
 using tests::TcpReceiver;
 
@@ -24,7 +27,9 @@ namespace {
 
 constexpr std::size_t kLineBytes = 32;
 constexpr int kSmallBuffer = 4096;
-constexpr std::size_t kTooManyBytes = std::size_t{1} << 20;  // for a small buffer
+constexpr int kLargeBuffer = 1 << 18;
+// More than a small buffer holds; a large one holds it without anybody who reads.
+constexpr std::size_t kSomeBytes = std::size_t{1} << 15;
 
 // A line of kLineBytes that is like no other.
 std::string line(int number) {
@@ -39,14 +44,17 @@ Block block_of(std::string lines) {
   return {.bytes = std::move(lines), .points = points, .line_bytes = bytes};
 }
 
-Block big_block() {
+Block block_of_size(std::size_t bytes) {
   std::string lines;
-  for (int i = 0; lines.size() < kTooManyBytes; ++i) lines += line(i);
+  for (int i = 0; lines.size() < bytes; ++i) lines += line(i);
   return block_of(std::move(lines));
 }
 
 TcpSinkOptions options_for(const TcpReceiver& receiver) {
-  return {.host = "127.0.0.1", .port = receiver.port()};
+  return {.host = "127.0.0.1",
+          .port = receiver.port(),
+          .connect_timeout_ms = support::kPatienceMs,
+          .write_timeout_ms = support::kPatienceMs};
 }
 
 std::string endpoint(const TcpReceiver& receiver) {
@@ -90,7 +98,7 @@ TEST_CASE("a block larger than every buffer is accepted once all of it has been 
   TcpReceiver receiver(kSmallBuffer);
   receiver.listen();
   TcpSink sink(options_for(receiver), nullptr);
-  const Block block = big_block();
+  const Block block = block_of_size(std::size_t{1} << 20);
   auto read =
       std::async(std::launch::async, [&] { return receiver.accept().read(block.bytes.size()); });
   CHECK(sink.send(block).outcome == SendOutcome::Accepted);
@@ -211,21 +219,17 @@ TEST_CASE("what was sent again may be lost again, and is sent once more") {
 }
 
 TEST_CASE("a repetition that fails is tried again with the next connection") {
-  TcpReceiver receiver(kSmallBuffer);
+  TcpReceiver receiver(kLargeBuffer);
   receiver.listen();
   TcpSinkOptions options = options_for(receiver);
   options.write_timeout_ms = 200;
   TcpSink sink(options, nullptr);
-  const Block block = big_block();
-  std::string arrived;
-  auto first = std::async(std::launch::async, [&] {
-    ReceivedConnection connection = receiver.accept();
-    arrived = connection.read(block.bytes.size());
-    return connection;
-  });
+  const Block block = block_of_size(kSomeBytes);
   REQUIRE(sink.send(block).outcome == SendOutcome::Accepted);
-  first.get().reset();
-  REQUIRE(arrived == block.bytes);
+  ReceivedConnection first = receiver.accept();
+  REQUIRE(first.read(block.bytes.size()) == block.bytes);
+  receiver.set_buffer(kSmallBuffer);
+  first.reset();
   // The second connection is not read from: its buffer is too small for the repetition.
   SendResult result = sink.send(block_of(line(1)));
   if (!receiver.has_another_connection()) result = sink.send(block_of(line(1)));
@@ -233,6 +237,7 @@ TEST_CASE("a repetition that fails is tried again with the next connection") {
   CHECK(result.cause == "timeout");
   // Still unread: what comes now comes on a connection of its own.
   const ReceivedConnection second = receiver.accept();
+  receiver.set_buffer(kLargeBuffer);
   auto third = read_next(receiver);
   CHECK(sink.send(block_of(line(1))).outcome == SendOutcome::Accepted);
   sink.finish();
@@ -245,12 +250,13 @@ TEST_CASE("a receiver that never reads is a timeout, and the block comes whole t
   TcpSinkOptions options = options_for(receiver);
   options.write_timeout_ms = 200;
   TcpSink sink(options, nullptr);
-  const Block block = big_block();
+  const Block block = block_of_size(kSomeBytes);
   const SendResult result = sink.send(block);
   CHECK(result.outcome == SendOutcome::Retry);
   CHECK(result.cause == "timeout");
   CHECK(contains(result.detail, endpoint(receiver)));
   receiver.accept().close();
+  receiver.set_buffer(kLargeBuffer);
   auto read = read_next(receiver);
   CHECK(sink.send(block).outcome == SendOutcome::Accepted);
   sink.finish();
@@ -270,38 +276,49 @@ TEST_CASE("a receiver that refuses connections is unreachable until it listens")
 }
 
 TEST_CASE("at the end the sink waits until the receiver has read everything and left") {
-  TcpReceiver receiver;
-  receiver.listen();
-  TcpSink sink(options_for(receiver), nullptr);
-  REQUIRE(sink.send(block_of(line(1))).outcome == SendOutcome::Accepted);
-  std::atomic<bool> has_left = false;
-  auto read = std::async(std::launch::async, [&] {
-    ReceivedConnection connection = receiver.accept();
-    std::string all = connection.read_all();
-    has_left = true;
-    connection.close();
-    return all;
-  });
-  sink.finish();
-  CHECK(has_left);
-  CHECK(read.get() == line(1));
+  // It waits two seconds at most.
+  const auto read_by_the_end = [] {
+    TcpReceiver receiver;
+    receiver.listen();
+    TcpSink sink(options_for(receiver), nullptr);
+    CHECK(sink.send(block_of(line(1))).outcome == SendOutcome::Accepted);
+    std::atomic<bool> has_left = false;
+    auto read = std::async(std::launch::async, [&] {
+      ReceivedConnection connection = receiver.accept();
+      std::string all = connection.read_all();
+      has_left = true;
+      connection.close();
+      return all;
+    });
+    sink.finish();
+    const bool was_left = has_left;
+    return was_left ? read.get() : "";
+  };
+  CHECK(in_some_attempt(read_by_the_end, line(1)) == line(1));
 }
 
 TEST_CASE("a connection that turns out broken at the end is replaced once more") {
   for (const bool after_our_goodbye : {false, true}) {
     CAPTURE(after_our_goodbye);
-    TcpReceiver receiver;
-    receiver.listen();
-    TcpSink sink(options_for(receiver), nullptr);
-    REQUIRE(sink.send(block_of(line(1))).outcome == SendOutcome::Accepted);
-    ReceivedConnection first = receiver.accept();
-    if (!after_our_goodbye) first.reset();
-    auto read = std::async(std::launch::async, [&] {
-      if (after_our_goodbye && first.await_goodbye()) first.reset();
-      return receiver.accept().read_all();
-    });
-    sink.finish();
-    CHECK(read.get() == line(1));
+    // Nothing when it broke too late for the sink to see it.
+    const auto arrives_again = [&] {
+      TcpReceiver receiver;
+      receiver.listen();
+      TcpSink sink(options_for(receiver), nullptr);
+      CHECK(sink.send(block_of(line(1))).outcome == SendOutcome::Accepted);
+      ReceivedConnection first = receiver.accept();
+      if (!after_our_goodbye) first.reset();
+      std::atomic<bool> has_finished = false;
+      auto read = std::async(std::launch::async, [&] {
+        if (after_our_goodbye && first.await_goodbye()) first.reset();
+        while (!has_finished && !receiver.has_another_connection()) std::this_thread::yield();
+        return receiver.has_another_connection() ? receiver.accept().read_all() : "";
+      });
+      sink.finish();
+      has_finished = true;
+      return read.get();
+    };
+    CHECK(in_some_attempt(arrives_again, line(1)) == line(1));
   }
 }
 
@@ -331,7 +348,7 @@ TEST_CASE("a cancellation ends the wait for a receiver that does not read") {
     cancelled = true;
     return connection;
   });
-  const SendResult result = sink.send(big_block());
+  const SendResult result = sink.send(block_of_size(std::size_t{1} << 20));
   CHECK(result.outcome == SendOutcome::Retry);
   CHECK(result.cause == "cancelled");
   CHECK(contains(result.detail, endpoint(receiver)));

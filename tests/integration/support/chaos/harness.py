@@ -15,7 +15,7 @@ from support.chaos.receiver import Receiver
 from support.chaos.sources import Sources, name_of
 from support.metrics_page import MetricsPage
 from support.processes import http_get, wait_until
-from support.relay_case import config
+from support.relay_case import completed_scrapes, config
 
 SINKS = ("chaotic", "healthy")
 DISK_MEBIBYTES = 48
@@ -24,7 +24,7 @@ _BATCH_POINTS = 64      # so that a scrape is several blocks
 _TO_MEMORY = "the spool's directory cannot be used; points wait in memory until it can"
 _TO_DISK = "the spool is on disk again"
 _DISK_RETURN_S = 60
-_SETTLING_S = 0.5     # for what is under way when the disk has room again, or the scrapes end
+_SETTLING_S = 2       # for what is under way when the disk has room again, or the scrapes end
 _LAST_SCRAPES_S = 1.5  # of the life that ends well
 _POLL_S = 0.1
 
@@ -216,10 +216,12 @@ class Chaos:
 
     def _note_scrapes(self):
         """Once in a life, when nothing more is scraped in it."""
-        scraped = [event for event in self._events() if event["message"] == "scraped"]
-        completed, strays = self._sources.completed(self._run, scraped)
+        events = self._events()
+        good = list(completed_scrapes(events))
+        completed, strays = self._sources.completed(self._run, good)
         self._completed.update(dict.fromkeys(completed, self._run))
-        self._strays += strays
+        ended = sum(event["message"] == "scraped" for event in events)
+        self._strays += ended - len(good) + strays
 
     def _note_errors(self):
         """Once in a life, when it is over."""

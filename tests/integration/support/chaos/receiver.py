@@ -1,7 +1,6 @@
 """A Wavefront that keeps what it accepts and, with a schedule of moods, is as bad as one can be."""
 import collections
 import gzip
-import random
 import socket
 import struct
 import threading
@@ -11,29 +10,15 @@ from support import web
 from support.chaos import schedule
 from support.chaos.content import is_poison
 from support.chaos.schedule import Mood
+from support.processes import free_port
 
 ACCEPTED = 202
 _HEAD_BYTES_MAX = 1 << 16
 _CALM = Mood(schedule.OK, 0)
-# Below the ports that the kernel gives to outgoing connections: one of those could take the port
-# while the listener is closed, or even be connected to itself.
-_PORTS = range(20000, 32000)
 
 
 def _listen(port):
     return socket.create_server(("127.0.0.1", port), backlog=128)
-
-
-def _free_port_of_our_own():
-    dice = random.SystemRandom()
-    for _ in range(100):
-        port = dice.choice(_PORTS)
-        try:
-            with _listen(port):
-                return port
-        except OSError:
-            continue
-    raise AssertionError("no port is free")
 
 
 class Request(NamedTuple):
@@ -68,7 +53,7 @@ class Receiver:
         self._moods_thread = None
         self._renew_token()
         self._tell_token()
-        self.port = _free_port_of_our_own()
+        self.port = free_port()
         self._listener = None
         self._open()
 

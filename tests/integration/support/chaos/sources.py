@@ -43,7 +43,7 @@ class Sources:
     def completed(self, run, events):
         """The scrapes of a run that it has logged as done, and how many events belong to none.
 
-        Every event goes to the next page of as many samples; a scrape that fails has none.
+        Every event goes to the next page of as many samples; that of a scrape that failed has none.
         """
         done, strays = [], 0
         for origin in self._content.origins:

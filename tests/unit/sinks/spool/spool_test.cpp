@@ -6,12 +6,11 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
-#include <functional>
-#include <thread>
 
 #include "sinks/spool/format.h"
 #include "tests/support/crashing_folder.h"
 #include "tests/support/fakes.h"
+#include "tests/support/patience.h"
 #include "tests/support/temp_folder.h"
 
 using namespace fedwave;
@@ -23,6 +22,7 @@ using sinks::Taken;
 using sinks::Which;
 using std::chrono::milliseconds;
 using support::FakeClock;
+using support::wait_until;
 
 namespace {
 
@@ -123,12 +123,10 @@ std::vector<std::uint32_t> deliver_all(Spool& spool) {
 
 using Points = std::vector<std::uint32_t>;
 
-void wait_until(const std::function<bool()>& condition) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
-  while (!condition()) {
-    REQUIRE(std::chrono::steady_clock::now() < deadline);
-    std::this_thread::sleep_for(milliseconds(5));
-  }
+// A spool waits two seconds for its directory and then begins in memory; this waits as long as it
+// takes.
+void wait_for_disk(const Spool& spool) {
+  wait_until([&] { return spool.keeps_all(); });
 }
 
 }  // namespace
@@ -190,6 +188,7 @@ TEST_CASE("what is fresh goes first, the backlog after it, and what was put back
     const support::TempFolder folder;
     Spool spool({.name = "test"}, clock,
                 on_disk ? sinks::posix_folder(sink_folder(folder)) : nullptr);
+    if (on_disk) wait_for_disk(spool);
     for (const std::uint32_t points : {1u, 2u, 3u}) spool.append(block_of(points));
     clock.now_ms += 2 * kMinuteMs;
     for (const std::uint32_t points : {4u, 5u, 6u}) spool.append(block_of(points));
@@ -238,6 +237,7 @@ TEST_CASE("a wall clock that jumps ahead does not make everything too old") {
   std::atomic<int> refusals = 0;
   Spool spool({.name = "test"}, clock,
               std::make_unique<FillingFolder>(sink_folder(folder), is_full, &refusals));
+  wait_for_disk(spool);
   is_full = true;
   spool.append(block_of(1));
   clock.ahead_ms = std::int64_t{30} * 86'400'000;
@@ -263,6 +263,7 @@ TEST_CASE(
 TEST_CASE("fresh blocks beyond those kept at hand are read back from the disk") {
   const support::TempFolder folder;
   Spool spool({.name = "test"}, base::system_clock(), sinks::posix_folder(sink_folder(folder)));
+  wait_for_disk(spool);
   Points expected;
   for (std::uint32_t i = 1; i <= 30; ++i) {
     spool.append(block_of(i, 1'000'000));
@@ -275,6 +276,7 @@ TEST_CASE("what waits on disk is there for the next process, and what was settle
   const support::TempFolder folder;
   {
     Spool spool({.name = "test"}, base::system_clock(), sinks::posix_folder(sink_folder(folder)));
+    wait_for_disk(spool);
     for (const std::uint32_t points : {1u, 2u, 3u, 4u}) spool.append(block_of(points));
     REQUIRE(take(spool));
     spool.settle(1, 0);
@@ -285,6 +287,7 @@ TEST_CASE("what waits on disk is there for the next process, and what was settle
     check_sum(spool);
   }
   Spool next({.name = "test"}, base::system_clock(), sinks::posix_folder(sink_folder(folder)));
+  wait_for_disk(next);
   CHECK(next.figures().points_recovered == 9);
   const Taken taken = take(next);
   REQUIRE(taken);
@@ -309,6 +312,7 @@ TEST_CASE("a disk that takes no more is replaced by memory, and comes back by it
   };
   {
     Spool spool({.name = "test"}, base::system_clock(), make_folder());
+    wait_for_disk(spool);
     spool.append(block_of(1));
     is_full = true;
     spool.append(block_of(2));
@@ -331,6 +335,7 @@ TEST_CASE("a disk that takes no more is replaced by memory, and comes back by it
     CHECK(spool.figures().points_expired() == 0);
   }
   Spool next({.name = "test"}, base::system_clock(), make_folder());
+  wait_for_disk(next);
   CHECK(next.figures().points_recovered == 9);
   Points points = deliver_all(next);
   std::sort(points.begin(), points.end());
@@ -344,6 +349,7 @@ TEST_CASE("a full disk is not taken for a good one because nothing waits in memo
   const support::CollectedLog log;
   Spool spool({.name = "test"}, base::system_clock(),
               std::make_unique<FillingFolder>(sink_folder(folder), is_full, &refusals));
+  wait_for_disk(spool);
   is_full = true;
   spool.append(block_of(1));
   CHECK(deliver_all(spool) == Points{1});
@@ -365,6 +371,7 @@ TEST_CASE("a folder that is deleted under the spool costs nothing and is made ag
   const support::TempFolder folder;
   {
     Spool spool({.name = "test"}, base::system_clock(), sinks::posix_folder(sink_folder(folder)));
+    wait_for_disk(spool);
     for (const std::uint32_t points : {1u, 2u, 3u}) spool.append(block_of(points));
     REQUIRE(take(spool).block->points == 1);
     std::filesystem::remove_all(sink_folder(folder));
@@ -379,6 +386,7 @@ TEST_CASE("a folder that is deleted under the spool costs nothing and is made ag
     CHECK(spool.figures().points_expired() == 0);
   }
   Spool next({.name = "test"}, base::system_clock(), sinks::posix_folder(sink_folder(folder)));
+  wait_for_disk(next);
   CHECK(next.figures().points_recovered == 9);
   Points points = deliver_all(next);
   std::sort(points.begin(), points.end());
@@ -389,6 +397,7 @@ TEST_CASE("one file that is deleted under the spool costs nothing, nor does it h
   const support::TempFolder folder;
   Spool spool({.name = "test", .disk_bytes_max = std::uint64_t{16} << 20}, base::system_clock(),
               sinks::posix_folder(sink_folder(folder)));
+  wait_for_disk(spool);
   Points expected;
   for (std::uint32_t i = 1; i <= 5; ++i) {
     spool.append(block_of(i, 700'000));  // a segment takes one of them
@@ -411,6 +420,7 @@ TEST_CASE("a spool that cannot be read for now gives nothing, and does not say s
   FakeClock clock;
   support::CrashingDisk disk;
   Spool spool({.name = "test", .fresh_ms = -1}, clock, disk.folder());
+  wait_for_disk(spool);
   spool.append(block_of(1));
   disk.fail_reads(true);
   CHECK_FALSE(take(spool));
@@ -424,8 +434,10 @@ TEST_CASE("a folder that another one has is waited for, in memory") {
   const support::TempFolder folder;
   auto first = std::make_unique<Spool>(SpoolOptions{.name = "test"}, base::system_clock(),
                                        sinks::posix_folder(sink_folder(folder)));
+  wait_for_disk(*first);
   first->append(block_of(1));
   Spool second({.name = "test"}, base::system_clock(), sinks::posix_folder(sink_folder(folder)));
+  wait_until([&] { return !second.figures().disk_trouble.empty(); });
   second.append(block_of(2));
   CHECK(second.figures().disk_trouble.find("in use by process " + std::to_string(::getpid())) !=
         std::string::npos);
@@ -452,6 +464,7 @@ TEST_CASE("a folder of another version is left alone") {
   const auto size = std::filesystem::file_size(name);
   {
     Spool spool({.name = "test"}, base::system_clock(), sinks::posix_folder(sink_folder(folder)));
+    wait_until([&] { return !spool.figures().disk_trouble.empty(); });
     spool.append(block_of(1));
     CHECK(spool.figures().disk_trouble.find("version 2") != std::string::npos);
     CHECK(spool.figures().points_in_memory == 1);
@@ -465,6 +478,7 @@ TEST_CASE("a full spool on disk drops its oldest points and stays within its bou
   constexpr std::uint64_t kBytesMax = std::uint64_t{16} << 20;
   Spool spool({.name = "test", .disk_bytes_max = kBytesMax}, base::system_clock(),
               sinks::posix_folder(sink_folder(folder)));
+  wait_for_disk(spool);
   std::uint64_t spooled = 0;
   for (std::uint32_t i = 1; i <= 60; ++i) {
     spool.append(block_of(i, 500'000));
