@@ -235,6 +235,11 @@ class FilterReader {
   }
 
   PatternList list(Named named, Matches matches) {
+    if (named.node == nullptr && fields_.is_written(named.key)) {
+      problems_.warning(fields_.key_where(named.key),
+                        in_quotes(named.key) + " is empty and filters nothing",
+                        "write its patterns below it, or remove it");
+    }
     if (named.node == nullptr) return {};
     return PatternReader(named.key, matches, points_, problems_).read(*named.node);
   }

@@ -37,6 +37,11 @@ const std::vector<Mistake>& mistakes_of_filters() {
        in_source("    filters:\n"
        "      metricAllowList: 'it''s.*'\n"),
        {"f:6:24: error: \"metricAllowList\" needs a list, not a single value; write it below the key as - 'it''s.*'"}},
+      {"a list whose patterns are gone",
+       in_source("    filters:\n"
+       "      metricAllowList:\n"
+       "      metricDenyList: []\n"),
+       {"f:6:7: warning: \"metricAllowList\" is empty and filters nothing; write its patterns below it, or remove it"}},
       {"a map in a list",
        in_source("    filters:\n"
        "      metricAllowList:\n"
