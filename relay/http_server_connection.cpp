@@ -212,7 +212,10 @@ asio::awaitable<void> HttpConnection::serve_raw(Stream& stream) {
   const auto handler = server_.options.raw_handler(remote_address_);
   bool is_open = handler->on_data(view(buffer_));
   buffer_.consume(buffer_.size());
-  while (is_open && co_await read_until(stream, 1)) {
+  // Not `is_open && co_await …`: g++ 12 reads all the same.
+  while (is_open) {
+    const bool has_more = co_await read_until(stream, 1);
+    if (!has_more) break;
     is_open = handler->on_data(view(buffer_));
     buffer_.consume(buffer_.size());
   }
