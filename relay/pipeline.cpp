@@ -459,7 +459,9 @@ std::shared_ptr<const Survey> Pipeline::Impl::survey(const std::string& source) 
   if (found == sources.end()) return nullptr;
   const Line line = *found;
   SurveyKept& kept = line->survey;
-  if (stopping || line->figures.scrapes == 0) return kept.survey;
+  const SourceFigures& figures = line->figures;
+  const bool has_answered = figures.series > 0 || figures.scrapes > figures.failures;
+  if (stopping || !has_answered) return kept.survey;
   if (!kept.is_under_way && clock.steady_ms() >= kept.not_before_ms) {
     kept.is_under_way = true;
     jobs.push({.due_ms = clock.steady_ms(), .kind = Job::Kind::Survey, .line = line});

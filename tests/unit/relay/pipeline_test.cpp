@@ -243,14 +243,16 @@ TEST_CASE("surveys are made while scrapes go on, of the relay's own points too")
   const auto config = config_of(
       "sinks: [{proxyAddress: '127.0.0.1:1'}]\nsources: {internal_stats_source: {collection: "
       "{interval: 50ms}}, prometheus_sources: [{url: '" +
-      address_of(*pages) + "', collection: {interval: 10ms}}]}\n");
+      address_of(*pages) +
+      "', collection: {interval: 10ms}}, {name: away, url: 'http://127.0.0.1:1/', collection: "
+      "{interval: 10ms}}]}\n");
   relay::Pipeline pipeline(config, base::system_clock(), relay::make_curl_client);
   CHECK(pipeline.survey("no such source") == nullptr);
   const std::string pages_name = config->sources[0].name;
   const std::string own_name = config->internal_stats->name;
   pipeline.start();
-  // Not before the page has been read: a survey is kept for a while, one of nothing too.
-  wait_until([&] { return pipeline.figures().sources[0].series == 3; });
+  wait_until([&] { return pipeline.figures().sources[1].failures > 0; });
+  CHECK(pipeline.survey("away") == nullptr);  // it has never answered
   for (const std::string& source : {pages_name, own_name}) {
     wait_until([&] { return pipeline.survey(source) != nullptr; });
   }
