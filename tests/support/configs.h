@@ -7,14 +7,14 @@
 #include <string>
 
 #include "config/load.h"
+#include "tests/support/environment.h"
 #include "tests/support/patience.h"
 
 namespace fedwave::support {
 
 // Fails the test, with the problems, when the text is no valid configuration.
 inline config::Config config_of(const std::string& yaml) {
-  const config::LoadResult loaded = config::load_text(
-      "test.yaml", yaml, [](std::string_view) -> std::optional<std::string> { return {}; });
+  const config::LoadResult loaded = config::load_text("test.yaml", yaml, environment_of({}));
   std::string problems;
   for (const auto& problem : loaded.problems)
     problems += config::format_problem("test.yaml", problem) + "\n";

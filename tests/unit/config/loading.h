@@ -3,22 +3,18 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/load.h"
+#include "tests/support/environment.h"
 
 namespace loading {
 
 inline fedwave::config::Environment environment(std::map<std::string, std::string> variables = {
                                                     {"TOKEN", "s3cret"}}) {
-  return [variables](std::string_view name) -> std::optional<std::string> {
-    const auto found = variables.find(std::string(name));
-    if (found == variables.end()) return std::nullopt;
-    return found->second;
-  };
+  return fedwave::support::environment_of(std::move(variables));
 }
 
 inline fedwave::config::LoadResult load(const std::string& yaml) {

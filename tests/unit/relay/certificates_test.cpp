@@ -26,6 +26,10 @@ class PairFiles {
     std::ofstream(path + ".new") << content;
     std::filesystem::rename(path + ".new", path);
   }
+  void write(const CertifiedKey& pair) const {
+    write(certificate_path, pair.certificate);
+    write(key_path, pair.key);
+  }
 
  private:
   support::TempFolder folder_;
@@ -65,8 +69,7 @@ TEST_CASE(
   const PairFiles files;
   const auto old_pair = make_certified_key();
   const auto new_pair = make_certified_key();
-  files.write(files.certificate_path, old_pair.certificate);
-  files.write(files.key_path, old_pair.key);
+  files.write(old_pair);
   LastGood<CertificatePair> last_good(files.paths());
   REQUIRE(last_good.look().has_value());
 
@@ -127,8 +130,7 @@ TEST_CASE("Files that have just changed are read again, and old ones only when t
 TEST_CASE("A pair knows when its certificate ends") {
   const PairFiles files;
   const auto pair = make_certified_key({.good_for_s = 3600});
-  files.write(files.certificate_path, pair.certificate);
-  files.write(files.key_path, pair.key);
+  files.write(pair);
   LastGood<CertificatePair> last_good(files.paths());
   REQUIRE(last_good.look().has_value());
   const std::int64_t left_ms = last_good.content().expires_ms() - base::system_clock().wall_ms();
@@ -165,13 +167,11 @@ TEST_CASE(
     const PairFiles files;
     const auto old_pair = make_certified_key();
     const auto new_pair = make_certified_key(row.wish);
-    files.write(files.certificate_path, old_pair.certificate);
-    files.write(files.key_path, old_pair.key);
+    files.write(old_pair);
     LastGood<CertificatePair> last_good(files.paths());
     const std::int64_t now_ms = base::system_clock().wall_ms();
     REQUIRE(last_good.look(now_ms).has_value());
-    files.write(files.certificate_path, new_pair.certificate);
-    files.write(files.key_path, new_pair.key);
+    files.write(new_pair);
     bool is_taken = false;
     for (const Look& expected : row.looks) {
       CAPTURE(expected.at_hour);
@@ -199,13 +199,11 @@ TEST_CASE("What waits for its time is forgotten when the files hold something el
   const PairFiles files;
   const auto old_pair = make_certified_key();
   const auto later = make_certified_key({.good_from_s = 3600});
-  files.write(files.certificate_path, old_pair.certificate);
-  files.write(files.key_path, old_pair.key);
+  files.write(old_pair);
   LastGood<CertificatePair> last_good(files.paths());
   const std::int64_t now_ms = base::system_clock().wall_ms();
   REQUIRE(last_good.look(now_ms).has_value());
-  files.write(files.certificate_path, later.certificate);
-  files.write(files.key_path, later.key);
+  files.write(later);
   CHECK(!last_good.look(now_ms)->is_new);
   files.write(files.key_path, old_pair.key);
   CHECK(last_good.look(now_ms)->refusal.find("does not belong to") != std::string::npos);

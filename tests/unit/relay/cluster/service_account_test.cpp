@@ -6,23 +6,13 @@
 #include <regex>
 
 #include "relay/cluster/election.h"
+#include "tests/support/environment.h"
 #include "tests/unit/relay/cluster/fake_lease_api.h"
 
 using namespace fedwave;
 using relay::ServiceAccount;
 using support::AccountFolder;
-
-namespace {
-
-config::Environment environment(std::map<std::string, std::string, std::less<>> variables) {
-  return [variables = std::move(variables)](std::string_view name) -> std::optional<std::string> {
-    const auto found = variables.find(name);
-    if (found == variables.end()) return std::nullopt;
-    return found->second;
-  };
-}
-
-}  // namespace
+using support::environment_of;
 
 TEST_CASE(
     "The API server's address is what the cluster says, with brackets where IPv6 needs them") {
@@ -36,8 +26,8 @@ TEST_CASE(
                          Row{"[fd00::1]", "443", "https://[fd00::1]:443"},
                          Row{"kubernetes.default.svc", "", "https://kubernetes.default.svc:443"}}) {
     CAPTURE(row.host);
-    const auto env =
-        environment({{"KUBERNETES_SERVICE_HOST", row.host}, {"KUBERNETES_SERVICE_PORT", row.port}});
+    const auto env = environment_of(
+        {{"KUBERNETES_SERVICE_HOST", row.host}, {"KUBERNETES_SERVICE_PORT", row.port}});
     CHECK(relay::in_cluster(env));
     const auto account = ServiceAccount::from(env);
     REQUIRE(account);
@@ -47,7 +37,7 @@ TEST_CASE(
 }
 
 TEST_CASE("Without the cluster's variables there is no service account") {
-  for (const auto& env : {environment({}), environment({{"KUBERNETES_SERVICE_HOST", ""}})}) {
+  for (const auto& env : {environment_of({}), environment_of({{"KUBERNETES_SERVICE_HOST", ""}})}) {
     CHECK_FALSE(relay::in_cluster(env));
     CHECK_FALSE(ServiceAccount::from(env));
   }
@@ -71,7 +61,7 @@ TEST_CASE("An API server's address that cannot be one is refused with the variab
             "KUBERNETES_SERVICE_HOST is \"https://10.0.0.1\": write the API server's address "
             "without https://, or leave it to Kubernetes"}}) {
     CAPTURE(row.message);
-    const auto account = ServiceAccount::from(environment(
+    const auto account = ServiceAccount::from(environment_of(
         {{"KUBERNETES_SERVICE_HOST", row.host}, {"KUBERNETES_SERVICE_PORT", row.port}}));
     REQUIRE_FALSE(account);
     CHECK(account.error().message.starts_with(row.message));
@@ -101,9 +91,9 @@ TEST_CASE("A token that never was says what the pod needs") {
 
 TEST_CASE("A pod is known by its name and UID, everything else by its host and a random UUID") {
   CHECK(relay::election_identity(
-            environment({{"POD_NAME", "fedwave-7d4b9-x2x"}, {"POD_UID", "0d1-22"}})) ==
+            environment_of({{"POD_NAME", "fedwave-7d4b9-x2x"}, {"POD_UID", "0d1-22"}})) ==
         "fedwave-7d4b9-x2x_0d1-22");
-  const auto without_uid = environment({{"POD_NAME", "fedwave-0"}});
+  const auto without_uid = environment_of({{"POD_NAME", "fedwave-0"}});
   const std::string one = relay::election_identity(without_uid);
   const std::string two = relay::election_identity(without_uid);
   CHECK(one != two);
@@ -116,15 +106,15 @@ TEST_CASE("The lease is looked for in the namespace asked for, else in the pod's
   const AccountFolder folder;
   const ServiceAccount account = folder.account();
   relay::ElectionOptions options{.lease = "fedwave"};
-  const auto without = relay::complete_election(options, environment({}), account);
+  const auto without = relay::complete_election(options, environment_of({}), account);
   REQUIRE_FALSE(without);
   CHECK(without.error().message == "cannot read " + folder.path() +
                                        "/namespace: No such file or directory; write "
                                        "--lease-namespace, or set POD_NAMESPACE");
   folder.write("namespace", "of-the-account");
-  CHECK(relay::complete_election(options, environment({}), account)->lease_namespace ==
+  CHECK(relay::complete_election(options, environment_of({}), account)->lease_namespace ==
         "of-the-account");
-  const auto env = environment({{"POD_NAMESPACE", "of-the-pod"}});
+  const auto env = environment_of({{"POD_NAMESPACE", "of-the-pod"}});
   CHECK(relay::complete_election(options, env, account)->lease_namespace == "of-the-pod");
   options.lease_namespace = "asked-for";
   CHECK(relay::complete_election(options, env, account)->lease_namespace == "asked-for");
@@ -132,7 +122,8 @@ TEST_CASE("The lease is looked for in the namespace asked for, else in the pod's
 
 TEST_CASE("Where there is no service account at all, that is told, and not the namespace") {
   const ServiceAccount nowhere("https://10.0.0.1:443", "/nowhere");
-  const auto completed = relay::complete_election({.lease = "fedwave"}, environment({}), nowhere);
+  const auto completed =
+      relay::complete_election({.lease = "fedwave"}, environment_of({}), nowhere);
   REQUIRE_FALSE(completed);
   CHECK(completed.error().message ==
         "cannot read /nowhere/token: No such file or directory; the pod needs its service "

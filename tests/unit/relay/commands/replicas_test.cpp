@@ -6,21 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/environment.h"
 #include "tests/support/fakes.h"
 
 using namespace fedwave;
 using relay::ReplicaOptions;
 using relay::Replicas;
+using support::environment_of;
 
 namespace {
-
-config::Environment environment(std::map<std::string, std::string, std::less<>> variables) {
-  return [variables = std::move(variables)](std::string_view name) -> std::optional<std::string> {
-    const auto found = variables.find(name);
-    if (found == variables.end()) return std::nullopt;
-    return found->second;
-  };
-}
 
 // Of a pipeline with as many sources as there are rows, and a request for each word in them.
 relay::PipelineFigures figures_of(const std::vector<std::vector<bool>>& is_ours) {
@@ -53,7 +47,7 @@ TEST_CASE("Times and names of an election that cannot work are refused outside a
   for (const Row& row : rows) {
     CAPTURE(row.reason);
     const auto replicas =
-        Replicas::from({.election = row.election}, environment({}), base::system_clock());
+        Replicas::from({.election = row.election}, environment_of({}), base::system_clock());
     REQUIRE_FALSE(replicas);
     CHECK(replicas.error().message.starts_with(row.reason));
   }
@@ -62,7 +56,7 @@ TEST_CASE("Times and names of an election that cannot work are refused outside a
 TEST_CASE("Outside a cluster a relay with a lease works alone") {
   const support::CollectedLog log;
   const auto replicas =
-      Replicas::from({.election = {.lease = "fedwave"}}, environment({}), base::system_clock());
+      Replicas::from({.election = {.lease = "fedwave"}}, environment_of({}), base::system_clock());
   REQUIRE(replicas);
   CHECK_FALSE((*replicas)->has_election());
   REQUIRE(log.lines().size() == 1);
@@ -90,7 +84,7 @@ TEST_CASE("A shard says at the start which it is and how much of the work is its
   };
   for (const Row& row : rows) {
     const support::CollectedLog log;
-    const auto replicas = Replicas::from(row.options, environment({}), base::system_clock());
+    const auto replicas = Replicas::from(row.options, environment_of({}), base::system_clock());
     REQUIRE(replicas);
     (*replicas)->start(figures_of(row.is_ours));
     CHECK(log.lines() == row.log);
