@@ -26,11 +26,12 @@ std::vector<Asked> asked_commands(const CLI::App& root, const CommandHelp& help)
   for (;;) {
     const auto named = asked.back().app->get_subcommands();
     if (named.empty()) return asked;
-    for (const CommandHelp& command : asked.back().help->subcommands) {
-      if (command.name != named.back()->get_name()) continue;
-      asked.push_back({named.back(), &command});
-      break;
-    }
+    const auto& commands = asked.back().help->subcommands;
+    const auto command = std::find_if(
+        commands.begin(), commands.end(),
+        [&](const CommandHelp& each) { return each.name == named.back()->get_name(); });
+    if (command == commands.end()) return asked;
+    asked.push_back({named.back(), &*command});
   }
 }
 
