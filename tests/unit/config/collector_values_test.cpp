@@ -17,18 +17,7 @@ using loading::in_sink;
 using loading::in_source;
 using loading::lines;
 using loading::load;
-
-namespace {
-
-Config loaded(const std::string& yaml) {
-  CAPTURE(yaml);
-  LoadResult result = load(yaml);
-  CHECK(lines(result) == std::vector<std::string>{});
-  REQUIRE(result.config.has_value());
-  return *std::move(result.config);
-}
-
-}  // namespace
+using loading::loaded;
 
 TEST_CASE("a timeout above the interval is the interval") {
   const LoadResult result = load(in_source("    collection: {interval: 10s, timeout: 30s}\n"));

@@ -31,6 +31,7 @@ using loading::in_sink;
 using loading::in_source;
 using loading::lines;
 using loading::load;
+using loading::loaded;
 
 namespace {
 
@@ -40,14 +41,6 @@ std::vector<std::string> texts(const PatternList& patterns) {
   std::vector<std::string> result;
   for (const auto& pattern : patterns) result.push_back(pattern.text);
   return result;
-}
-
-Config loaded(const std::string& yaml) {
-  CAPTURE(yaml);
-  LoadResult result = load(yaml);
-  CHECK(lines(result) == std::vector<std::string>{});
-  REQUIRE(result.config.has_value());
-  return *std::move(result.config);
 }
 
 Source source_with(const std::string& yaml) {

@@ -2,6 +2,8 @@
 // the lines that people see, in a file called "f".
 #pragma once
 
+#include <doctest/doctest.h>
+
 #include <map>
 #include <string>
 #include <utility>
@@ -25,6 +27,15 @@ inline std::vector<std::string> lines(const fedwave::config::LoadResult& result)
   std::vector<std::string> shown;
   for (const auto& problem : result.problems) shown.push_back(format_problem("f", problem));
   return shown;
+}
+
+// Of a text that has nothing wrong.
+inline fedwave::config::Config loaded(const std::string& yaml) {
+  CAPTURE(yaml);
+  fedwave::config::LoadResult result = load(yaml);
+  CHECK(lines(result) == std::vector<std::string>{});
+  REQUIRE(result.config.has_value());
+  return *std::move(result.config);
 }
 
 // A file that is right, to which one thing is added: at the top level (line 3), within the source

@@ -16,6 +16,7 @@ using fedwave::config::Tags;
 using loading::in_file;
 using loading::lines;
 using loading::load;
+using loading::loaded;
 using mistakes::Mistake;
 
 namespace {
@@ -26,14 +27,6 @@ std::string with_internal_stats(const std::string& yaml) {
          "sources:\n"
          "  prometheus_sources: [{url: 'http://h/m'}]\n" +
          yaml;
-}
-
-Config loaded(const std::string& yaml) {
-  CAPTURE(yaml);
-  LoadResult result = load(yaml);
-  CHECK(lines(result) == std::vector<std::string>{});
-  REQUIRE(result.config.has_value());
-  return *std::move(result.config);
 }
 
 Source internal_stats(const std::string& yaml) {
