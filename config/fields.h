@@ -30,8 +30,6 @@ class Fields {
 
   // The value, or nullptr when the key is absent or has none.
   const Node* get(std::string_view key);
-  // Whether the key is there, with a value or without.
-  [[nodiscard]] bool is_written(std::string_view key) const { return find(key) != nullptr; }
 
   // Each of these returns whether the key was there with a good value, and only then writes it.
   bool text(std::string_view key, std::string& value);

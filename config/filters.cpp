@@ -214,11 +214,6 @@ class FilterReader {
     const Node* node = nullptr;
   };
 
-  static bool is_empty(const Node* node) {
-    return node == nullptr ||
-           (node->kind != Node::Kind::Scalar && node->items.empty() && node->entries.empty());
-  }
-
   // The deprecated name counts only when the modern list is empty; they are never joined.
   Named node_of(std::string_view modern, std::string_view deprecated) {
     const Node* node = fields_.get(modern);
@@ -235,7 +230,7 @@ class FilterReader {
   }
 
   PatternList list(Named named, Matches matches) {
-    if (named.node == nullptr && fields_.is_written(named.key)) {
+    if (named.node == nullptr && fields_.present(named.key)) {
       problems_.warning(fields_.key_where(named.key),
                         in_quotes(named.key) + " is empty and filters nothing",
                         "write its patterns below it, or remove it");

@@ -178,10 +178,7 @@ class ConfigReader {
         left_aside_.add(fields_.key_where(key), std::string(key));
     }
     for (const std::string_view key : kTopLevelLeftAside) {
-      const Node* node = fields_.get(key);
-      const bool is_empty = node == nullptr || (node->kind != Node::Kind::Scalar &&
-                                                node->items.empty() && node->entries.empty());
-      if (!is_empty) left_aside_.add(fields_.key_where(key), std::string(key));
+      if (!is_empty(fields_.get(key))) left_aside_.add(fields_.key_where(key), std::string(key));
     }
   }
 

@@ -405,6 +405,11 @@ std::deque<Document> parse_yaml(std::string_view text, const Origin& origin, Pro
   return read_documents(text, origin, problems, goes_on);
 }
 
+bool is_empty(const Node* node) {
+  return node == nullptr ||
+         (node->kind != Node::Kind::Scalar && node->items.empty() && node->entries.empty());
+}
+
 std::string_view kind_name(const Node& node) {
   switch (node.kind) {
     case Node::Kind::Null:

@@ -57,6 +57,9 @@ struct Document {
 std::deque<Document> parse_yaml(std::string_view text, const Origin& origin, Problems& problems,
                                 const std::function<bool(const Node& root)>& goes_on);
 
+// Nothing, or a list or map with nothing in it.
+bool is_empty(const Node* node);
+
 // "a list", "a map", …: what the node is, as messages say it.
 std::string_view kind_name(const Node& node);
 
